@@ -1,0 +1,41 @@
+import type { ServedKey } from '../keys/served-key.js';
+import type { SignJob } from '../sign-job.js';
+
+/** What the scheduler and the administration see of the signers; src/pool/supervisor.ts makes one. */
+export interface Pool {
+  /**
+   * Hands a job to the signer that holds its key and has the fewest jobs, if one has room (2 jobs per session at most lie at a
+   * signer: one that it works on and one that waits, so that the token is never idle). False if none has room now.
+   * A finished job is not handed on; true then.
+   */
+  offer(job: SignJob): boolean;
+  /** Whether a signer that lives or will be replaced holds the key. */
+  holds(spkiSha256: string): boolean;
+  /** Called whenever a signer has room again, or the set of keys has changed. One listener: the scheduler. */
+  onRoom: () => void;
+  /**
+   * Called with a job whose signer died or was killed while it lay there, and that may be tried once more (attempts < 2):
+   * it goes to the head of the queue. Other such jobs are finished `unavailable` by the pool.
+   */
+  onReturn: (job: SignJob) => void;
+  /** Called when the keys that the tokens hold have changed. One listener: the key ring. */
+  onKeys: (keys: readonly ServedKey[]) => void;
+  signers(): readonly SignerView[];
+  /** Lets every signer look for its keys again; resolves when all living ones have answered. */
+  refreshKeys(): Promise<void>;
+  /** Takes no new jobs, waits for those at the signers until the time is over, ends the signers by closing their sockets, then by SIGKILL. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** starting: not logged in yet. ready: takes jobs. draining: ends when its last job is done. dead: waits for its back-off to be replaced. */
+export type SignerState = 'starting' | 'ready' | 'draining' | 'dead';
+
+export interface SignerView {
+  readonly token: string;
+  readonly pid: number;
+  readonly state: SignerState;
+  readonly inFlight: number;
+  readonly signatures: number;
+  readonly restarts: number;
+  readonly lastError: string;
+}

@@ -16,6 +16,10 @@ export interface SignJob {
   /** The name of the principal: whom the scheduler is fair to. */
   readonly principal: string;
   readonly key: PublicKey;
+  /** The tokens that hold the key, joined by ",": jobs of one home can be served by the same signers. */
+  readonly home: string;
+  /** Jobs of one class cost about the same token time: type and size of the key, and its home. */
+  readonly costClass: string;
   readonly algorithm: Algorithm;
   /** The whole message, or the digest. */
   readonly input: Uint8Array;
@@ -24,6 +28,8 @@ export interface SignJob {
   readonly arrivedMs: number;
   /** When the caller stops waiting, by performance.now(), in milliseconds. */
   readonly deadlineMs: number;
+  /** Whether it waits in the scheduler's queue; the scheduler sets it. */
+  queued: boolean;
   /** How many signers it was handed to; the pool counts. A second signer gets it if the first died. */
   attempts: number;
   /** When it was handed to its signer, by performance.now(), in milliseconds; 0 before. */

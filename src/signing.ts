@@ -8,6 +8,8 @@ export interface Client {
   readonly caller: Caller;
   /** The principal's name in the configuration; undefined for a caller that no principal matches: it is refused everything. */
   readonly principal: string | undefined;
+  /** The caller in one short line, for the audit file. */
+  readonly description: string;
 }
 
 /** Withdraws a request; its answer comes all the same, as `cancelled` unless it has ended before. */

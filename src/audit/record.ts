@@ -1,0 +1,92 @@
+import { hash } from 'node:crypto';
+
+/** One attempt to get a signature. Times are microseconds; `sha256` is of what was to be signed, in hexadecimal. */
+export interface AttemptRecord {
+  readonly principal: string;
+  /** Who it was for the operating system or TLS: see describeCaller. */
+  readonly caller: string;
+  readonly key: string;
+  readonly label: string;
+  readonly use: string;
+  readonly scheme: string;
+  /** `ok`, or an ErrorWord. */
+  readonly outcome: string;
+  readonly queueUs: number;
+  readonly tokenUs: number;
+  readonly sha256: string;
+  /** The caller's attempt_id in hexadecimal, empty if it sent none: a retry has that of the first try. */
+  readonly attempt: string;
+}
+
+/** Written at each start of the service. */
+export interface StartRecord {
+  readonly type: 'start';
+  readonly version: string;
+  readonly pid: number;
+}
+
+/** Where a chain stands: the number of its last line and that line's hash. */
+export interface Head {
+  /** Names the chain: random, made with its first line. 32 hexadecimal digits. */
+  readonly chain: string;
+  readonly seq: number;
+  /** SHA-256 in hexadecimal; 64 zeros before the first line. */
+  readonly hash: string;
+}
+
+export const NO_HASH = '0'.repeat(64);
+
+/**
+ * A line of the audit file, without its line feed, and the head behind it. The line is JSON, and its last member `hash` is the SHA-256
+ * of the previous line's hash followed by the line as it would be without that member: whoever changes, removes or inserts
+ * a line must recompute all that follow, and the published heads no longer fit.
+ */
+export function sealLine(head: Head, timeMs: number, fields: string): { line: string; head: Head } {
+  const seq = head.seq + 1;
+  const body = `{"seq":${seq},"time":"${new Date(timeMs).toISOString()}","chain":"${head.chain}",${fields}`;
+  const sealed = sealOf(head.hash, body);
+  return { line: `${body},"hash":"${sealed}"}`, head: { chain: head.chain, seq, hash: sealed } };
+}
+
+/** Takes a line apart: undefined if it is not one that `sealLine` could have made. */
+export function openLine(line: string): { body: string; hash: string; seq: number; chain: string } | undefined {
+  const match = LINE.exec(line);
+  if (!match) return undefined;
+  const [, body, hashText] = match as unknown as [string, string, string];
+  const parsed = parseObject(line);
+  if (typeof parsed?.seq !== 'number' || typeof parsed.chain !== 'string') return undefined;
+  return { body, hash: hashText, seq: parsed.seq, chain: parsed.chain };
+}
+
+/** The hash that belongs behind a body. */
+export function sealOf(previousHash: string, body: string): string {
+  return hash('sha256', previousHash + body);
+}
+
+/** The members of an attempt, as they stand in a line. */
+export function attemptFields(record: AttemptRecord): string {
+  return (
+    `"principal":${JSON.stringify(record.principal)},"caller":${JSON.stringify(record.caller)},"key":"${record.key}",` +
+    `"label":${JSON.stringify(record.label)},"use":"${record.use}","scheme":"${record.scheme}","outcome":"${record.outcome}",` +
+    `"queue_us":${record.queueUs},"token_us":${record.tokenUs},"sha256":"${record.sha256}","attempt":"${record.attempt}"`
+  );
+}
+
+export function startFields(record: StartRecord): string {
+  return `"type":"start","version":${JSON.stringify(record.version)},"pid":${record.pid}`;
+}
+
+/** Written as soon as lines can be written again. */
+export function lostFields(lines: number): string {
+  return `"type":"lost","lines":${lines}`;
+}
+
+const LINE = /^(\{.*),"hash":"([0-9a-f]{64})"\}$/;
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}

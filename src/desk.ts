@@ -1,0 +1,220 @@
+import { hash } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { AuditLog } from './audit/audit-log.js';
+import { describeCaller } from './caller.js';
+import { SignetError } from './errors.js';
+import type { SignRequest } from './gen/signet/v1/sign.js';
+import type { KeyRing, RingKey } from './keys/key-ring.js';
+import type { Policy } from './policy/policy.js';
+import type { Scheduler } from './scheduler/scheduler.js';
+import type { Outcome, SignJob, Use } from './sign-job.js';
+import { type ParsedRequest, parseSignRequest } from './sign-request.js';
+import type { Cancel, Client, Signing } from './signing.js';
+
+/** The stations behind the transports that a request passes at the desk. */
+export interface Stations {
+  readonly policy: Policy;
+  readonly keys: KeyRing;
+  readonly scheduler: Scheduler;
+  /** Undefined: attempts are not recorded. */
+  readonly audit: AuditLog | undefined;
+  readonly log: Logger;
+  /** Whether every token has told its keys: before, a key that is not found may be one that is not known yet. */
+  readonly allKeysKnown: () => boolean;
+  readonly signTimeoutMs: number;
+}
+
+export interface Tally {
+  signatures: number;
+  errors: number;
+}
+
+/**
+ * Where every request of every transport is received, decided, handed on, recorded and answered.
+ *
+ * A request is an Attempt from here to its end. It ends once, at `Attempt.finish`: then its line goes into the audit file, and when
+ * that is written its answer leaves.
+ */
+export class Desk implements Signing {
+  readonly tally: Tally = { signatures: 0, errors: 0 };
+  readonly #stations: Stations;
+
+  constructor(stations: Stations) {
+    this.#stations = stations;
+  }
+
+  identify(caller: Client['caller']): Client {
+    return { caller, principal: this.#stations.policy.identify(caller), description: describeCaller(caller) };
+  }
+
+  sign(client: Client, request: SignRequest, answer: (outcome: Outcome) => void): Cancel {
+    const attempt = new Attempt(client, this.#stations, this.tally, answer);
+    try {
+      const parsed = parseSignRequest(request);
+      attempt.read(parsed);
+      this.#grant(client, parsed, attempt);
+      attempt.submit();
+    } catch (thrown) {
+      attempt.refuse(thrown);
+    }
+    return () => attempt.cancel();
+  }
+
+  keysOf(client: Client) {
+    const { principal } = client;
+    if (principal === undefined) return [];
+    const { keys, policy } = this.#stations;
+    return keys.inUse().flatMap((key) => (policy.mayUse(principal, key) ? [key.message] : []));
+  }
+
+  /** Finds the key and the use, if this client may use it like this. One answer for all that is not so: a caller cannot probe for keys. */
+  #grant(client: Client, request: ParsedRequest, attempt: Attempt): void {
+    const { keys, policy } = this.#stations;
+    const key = keys.find(request.spkiSha256);
+    const mine = key && client.principal !== undefined && policy.mayUse(client.principal, key);
+    if (!key || !mine || client.principal === undefined) throw this.#noSuchKey();
+    attempt.know(key);
+    requireFit(request, key);
+    const use = policy.decide(client.principal, key, request.algorithm, request.input, request.inputIsDigest);
+    if (!use) throw this.#noSuchKey();
+    attempt.use = use;
+  }
+
+  #noSuchKey(): SignetError {
+    if (this.#stations.allKeysKnown()) return new SignetError('permission_denied', DENIED);
+    return new SignetError('unavailable', 'a token has not told its keys yet; retry later or on another service');
+  }
+}
+
+const DENIED =
+  'no key of this SPKI SHA-256 that this caller may use for such a message; see the grants in the configuration of the service';
+
+/** A caller that may use the key learns what is wrong with the scheme; for others the key does not exist. */
+function requireFit({ algorithm }: ParsedRequest, { key, message }: RingKey): void {
+  if (message.schemes.includes(algorithm.scheme)) return;
+  throw new SignetError(
+    'invalid_argument',
+    `${algorithm.name} does not fit the key, which is ${key.type} of ${key.bits} bits; choose a scheme of its type and curve`,
+  );
+}
+
+/** One request from its arrival to its answer. */
+class Attempt implements SignJob {
+  readonly arrivedMs = performance.now();
+  use: Use | '' = '';
+  queued = false;
+  attempts = 0;
+  handedMs = 0;
+  finished = false;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  readonly #client: Client;
+  readonly #stations: Stations;
+  readonly #tally: Tally;
+  readonly #answer: (outcome: Outcome) => void;
+  #request: ParsedRequest | undefined;
+  #key: RingKey | undefined;
+  #submitted = false;
+
+  constructor(client: Client, stations: Stations, tally: Tally, answer: (outcome: Outcome) => void) {
+    this.#client = client;
+    this.#stations = stations;
+    this.#tally = tally;
+    this.#answer = answer;
+  }
+
+  get principal() {
+    return this.#client.principal ?? '';
+  }
+  get key() {
+    return known(this.#key).key;
+  }
+  get home() {
+    return known(this.#key).home;
+  }
+  get costClass() {
+    return known(this.#key).costClass;
+  }
+  get algorithm() {
+    return known(this.#request).algorithm;
+  }
+  get input() {
+    return known(this.#request).input;
+  }
+  get inputIsDigest() {
+    return known(this.#request).inputIsDigest;
+  }
+
+  read(request: ParsedRequest): void {
+    this.#request = request;
+    const limitMs = this.#stations.signTimeoutMs;
+    const wishedMs = request.timeoutUs / 1000;
+    this.deadlineMs = this.arrivedMs + (wishedMs > 0 ? Math.min(wishedMs, limitMs) : limitMs);
+  }
+
+  know(key: RingKey): void {
+    this.#key = key;
+  }
+
+  submit(): void {
+    this.#submitted = true;
+    this.#stations.scheduler.submit(this);
+  }
+
+  refuse(thrown: unknown): void {
+    this.#fail(SignetError.from(thrown));
+  }
+
+  cancel(): void {
+    this.#fail(new SignetError('cancelled', 'the caller cancelled the request'));
+  }
+
+  finish(outcome: Outcome): void {
+    if (this.finished) return;
+    this.finished = true;
+    if (this.#submitted) this.#stations.scheduler.ended(this, outcome.tokenUs);
+    if (outcome.ok) this.#tally.signatures++;
+    else this.#tally.errors++;
+    if (!outcome.ok && outcome.error.code === 'internal')
+      this.#stations.log.error({ err: outcome.error }, 'internal error');
+    this.#record(outcome);
+  }
+
+  #fail(error: SignetError): void {
+    const waitedMs = (this.handedMs || performance.now()) - this.arrivedMs;
+    this.finish({ ok: false, error, queueUs: Math.round(waitedMs * 1000), tokenUs: 0 });
+  }
+
+  /** The answer leaves behind the audit line; without an audit file, still after `Desk.sign` has returned. */
+  #record(outcome: Outcome): void {
+    const { audit } = this.#stations;
+    if (!audit) return void setImmediate(this.#answer, outcome);
+    audit.record(this.#auditRecord(outcome), (failure) => {
+      this.#answer(
+        failure ? { ok: false, error: failure, queueUs: outcome.queueUs, tokenUs: outcome.tokenUs } : outcome,
+      );
+    });
+  }
+
+  #auditRecord(outcome: Outcome) {
+    const request = this.#request;
+    return {
+      principal: this.principal,
+      caller: this.#client.description,
+      key: request?.spkiSha256 ?? '',
+      label: this.#key?.label ?? '',
+      use: this.use,
+      scheme: request?.algorithm.name ?? '',
+      outcome: outcome.ok ? 'ok' : outcome.error.code,
+      queueUs: outcome.queueUs,
+      tokenUs: outcome.tokenUs,
+      sha256: request ? hash('sha256', request.input) : '',
+      attempt: request?.attemptId ?? '',
+    };
+  }
+}
+
+/** The scheduler and the pool see an attempt only after it was read and its key found. */
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('an attempt was handed on before it was read');
+  return value;
+}

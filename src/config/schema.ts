@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { USES } from '../sign-job.js';
+import { TLS12_GROUPS, TLS12_GROUPS_DEFAULT } from '../tls-groups.js';
 
 /**
  * The shape of the configuration file; examples/signet.yaml is its manual. Paths are absolute after parsing: a relative
@@ -85,6 +86,10 @@ const grant = z.strictObject({
   principal: name,
   keys: z.array(keyName).min(1),
   uses: z.array(z.enum(USES)).min(1),
+  tls12_groups: z
+    .array(z.enum(TLS12_GROUPS))
+    .min(1)
+    .default([...TLS12_GROUPS_DEFAULT]),
 });
 
 const limits = z.strictObject({

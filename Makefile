@@ -1,0 +1,120 @@
+# Signet. `make` alone lists what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# node-gyp downloads node's headers unless it is told where they lie.
+node_prefix := $(shell dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")")
+ifneq ($(wildcard $(node_prefix)/include/node/node.h),)
+export npm_config_nodedir := $(node_prefix)
+endif
+
+# npm writes this file last, so it is older than the lock file until an installation has succeeded.
+npm := node_modules/.package-lock.json
+sources := $(shell find src -name '*.ts' -not -path 'src/gen/*' -not -name '*.test.ts')
+protos := $(wildcard proto/signet/v1/*.proto)
+
+##   make demo         NGINX answers HTTPS with keys that exist only in a token; ONCE=1 ends after the handshakes
+.PHONY: demo
+demo: packages-run build
+	@exec node --import=tsx scripts/demo.ts $(if $(ONCE),--once)
+
+##   make build        everything that the demo and the service need
+.PHONY: build
+build: node_modules dist native
+
+##   make test         all quick suites; ends with "N passed, N failed"; ONLY=word[,word] picks suites by name
+.PHONY: test
+test: packages-test build tap
+	@exec node --import=tsx scripts/run-tests.ts quick $(ONLY)
+
+##   make test-long    fuzzers and soaks
+.PHONY: test-long
+test-long: packages-test build tap
+	@exec node --import=tsx scripts/run-tests.ts long $(ONLY)
+
+##   make bench        speed against the floor of the token itself
+.PHONY: bench
+bench: packages-test build
+	@exec ./bench/run
+
+##   make lint         Biome, buf lint, clang-format, our own rules; changes nothing
+.PHONY: lint
+lint: packages-test generate
+	npx biome check .
+	npx buf lint
+	npx buf breaking --against proto/baseline.binpb
+	scripts/format-c --check
+	npx tsc -p tsconfig.json --noEmit
+	node --import=tsx scripts/check-style.ts
+
+##   make format       brings the sources into shape
+.PHONY: format
+format: packages-test node_modules
+	npx biome check --write .
+	npx buf format --write
+	scripts/format-c
+
+##   make baseline     takes the contract as it is now for what `buf breaking` compares with
+.PHONY: baseline
+baseline: node_modules
+	npx buf build -o proto/baseline.binpb
+
+##   make setup        installs what is missing: Debian packages and node modules
+.PHONY: setup
+setup: packages-test node_modules
+
+##   make clean        removes what was made; node_modules stays
+.PHONY: clean
+clean:
+	rm -rf build dist src/gen .tap
+
+.PHONY: help
+help:
+	@echo 'Signet: TLS keys stay in the HSM. First look: make demo'
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+# ---- what the targets above are made of
+
+.PHONY: packages-run packages-test
+packages-run:
+	@scripts/install-packages run build
+packages-test:
+	@scripts/install-packages run build test
+
+.PHONY: node_modules
+node_modules: $(npm)
+$(npm): package-lock.json | packages-run
+	@scripts/check-node
+	npm ci
+	@touch $@
+
+.PHONY: generate
+generate: src/gen/.stamp
+src/gen/.stamp: $(protos) buf.yaml buf.gen.yaml $(npm)
+	npx buf generate
+	@touch $@
+
+.PHONY: dist
+dist: dist/.stamp
+dist/.stamp: $(sources) tsconfig.json tsconfig.build.json src/gen/.stamp $(npm)
+	npx tsc -p tsconfig.build.json
+	@touch $@
+
+# Each native part brings its own rules; they build into $(BUILD).
+BUILD := build
+include $(wildcard native/*/*.mk)
+native_products := $(BUILD)/signet_addon.node $(BUILD)/native/signet.so
+.PHONY: native
+native: $(native_products)
+$(native_products): | $(npm)
+
+# The test runner with the plugins of .taprc; without this `tap` loads its own TypeScript, which cannot read ours.
+.PHONY: tap
+tap: .tap/plugins/package.json
+.tap/plugins/package.json: .taprc $(npm)
+	npx tap build
+	@touch $@

@@ -1,0 +1,103 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+/** One entry of `make test`. */
+export interface Suite {
+  readonly name: string;
+  readonly command: readonly string[];
+  /** `tap`: its standard output is TAP, one test a line. `exit`: the whole is one test, judged by its exit code. */
+  readonly counts: 'tap' | 'exit';
+  /** Killed after this, in seconds. */
+  readonly limitS: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Two cores are what a small machine has; the tests wait more than they compute. */
+const PARALLEL_FILES = 2;
+const CHECK_LIMIT_S = 120;
+const SUITE_LIMIT_S = 600;
+const SCRIPT_LIMIT_S = 120;
+const LONG_LIMIT_S = 1500;
+const CMOCKA_TAP = { CMOCKA_MESSAGE_OUTPUT: 'TAP' };
+
+export function quickSuites(): Suite[] {
+  return [...checks(), typescriptTests(), ...nativeTests('test', SUITE_LIMIT_S), ...scripts('', SCRIPT_LIMIT_S)];
+}
+
+export function longSuites(): Suite[] {
+  return [...nativeTests('test-long', LONG_LIMIT_S), ...scripts('long', LONG_LIMIT_S)];
+}
+
+function checks(): Suite[] {
+  const check = (name: string, ...command: string[]): Suite => ({
+    name,
+    command,
+    counts: 'exit',
+    limitS: CHECK_LIMIT_S,
+  });
+  return [
+    check('lint: biome finds nothing', 'npx', 'biome', 'check', '.'),
+    check('contract: buf lint finds nothing', 'npx', 'buf', 'lint'),
+    check(
+      'contract: no older client is broken (buf breaking)',
+      'npx',
+      'buf',
+      'breaking',
+      '--against',
+      'proto/baseline.binpb',
+    ),
+    check('format: clang-format finds nothing', 'scripts/format-c', '--check'),
+    check('types: tsc finds nothing', 'npx', 'tsc', '-p', 'tsconfig.json', '--noEmit'),
+    check(
+      'style: sizes, names and the direction of imports',
+      process.execPath,
+      '--import=tsx',
+      'scripts/check-style.ts',
+    ),
+    check('exports: each native library shows its entry point only', 'make', '-C', 'native', 'check-exports'),
+  ];
+}
+
+function typescriptTests(): Suite {
+  return {
+    name: 'typescript',
+    command: ['npx', 'tap', '--reporter=tap', `--jobs=${PARALLEL_FILES}`],
+    counts: 'tap',
+    limitS: SUITE_LIMIT_S,
+  };
+}
+
+/** Every folder of native-test/ whose Makefile has the target. */
+function nativeTests(target: string, limitS: number): Suite[] {
+  return folders('native-test')
+    .filter((folder) => hasTarget(join(folder, 'Makefile'), target))
+    .map((folder) => ({
+      name: `native: ${basename(folder)}`,
+      command: ['make', '--silent', '-C', folder, target],
+      counts: 'tap',
+      limitS,
+      environment: CMOCKA_TAP,
+    }));
+}
+
+/** Every shell script of native-test/nginx/: one test, whose name is the file's. */
+function scripts(subfolder: string, limitS: number): Suite[] {
+  const folder = join('native-test/nginx', subfolder);
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((file) => file.endsWith('.sh') && file !== 'lib.sh');
+  return files.sort().map((file) => ({
+    name: `nginx: ${basename(file, '.sh').replaceAll('-', ' ')}`,
+    command: ['bash', join(folder, file)],
+    counts: 'exit',
+    limitS,
+  }));
+}
+
+function folders(parent: string): string[] {
+  const entries = readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return entries.map((entry) => join(parent, entry.name)).sort();
+}
+
+function hasTarget(makefile: string, target: string): boolean {
+  return existsSync(makefile) && new RegExp(`^${target}:`, 'm').test(readFileSync(makefile, 'utf8'));
+}

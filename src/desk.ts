@@ -208,7 +208,7 @@ class Attempt implements SignJob {
       queueUs: outcome.queueUs,
       tokenUs: outcome.tokenUs,
       sha256: request ? hash('sha256', request.input) : '',
-      attempt: request?.attemptId ?? '',
+      attempt: request ? Buffer.from(request.attemptId).toString('hex') : '',
     };
   }
 }

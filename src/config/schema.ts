@@ -3,134 +3,171 @@ import { USES } from '../sign-job.js';
 import { TLS12_GROUPS, TLS12_GROUPS_DEFAULT } from '../tls-groups.js';
 
 /**
- * The shape of the configuration file; examples/signet.yaml is its manual. Paths are absolute after parsing: a relative
- * one is taken from the folder of the file. Names end in their unit.
+ * The shape of the configuration file; examples/signet.yaml is its manual. Names of options end in their unit.
+ * The error text of every part is what was expected there; problems.ts adds what came.
  */
 
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9._-]{0,63}$/,
-    'a name of 1 to 64 of a-z, 0-9, ".", "_", "-", beginning with a letter or digit',
+const name = text(
+  /^[a-z0-9][a-z0-9._-]{0,63}$/,
+  'a name of 1 to 64 of a-z, 0-9, ".", "_" and "-", beginning with a letter or digit',
+);
+
+/** Every option that is a path is this very object; paths.ts finds them by it and makes them absolute. */
+export const path = text(/^[^\0]{1,4096}$/, 'a path of 1 to 4096 characters');
+
+const mode = text(/^0?[0-7]{3}$/, 'an octal file mode in quotes, such as "0660"');
+const userId = integer(0, 2 ** 32 - 2);
+const userOrId = (what: string) =>
+  z.union(
+    [
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/),
+      z
+        .int()
+        .min(0)
+        .max(2 ** 32 - 2),
+    ],
+    {
+      error: `the name or number of a ${what}`,
+    },
   );
-const path = z.string().min(1).max(4096);
-const mode = z.string().regex(/^0?[0-7]{3}$/, 'an octal file mode in quotes, such as "0660"');
-const port = z.int().min(0).max(65535);
-const milliseconds = (max: number) => z.int().min(1).max(max);
 
-/** How a module is told which token to use. Exactly one. */
-const tokenChoice = {
-  token_label: z.string().min(1).max(32).optional(),
-  token_serial: z.string().min(1).max(16).optional(),
-  slot: z.int().min(0).optional(),
-};
-
-const token = z
-  .strictObject({
-    name,
-    module: path,
-    environment: z.record(z.string(), z.string()).default({}),
-    library_parameters: z.string().optional(),
-    ...tokenChoice,
-    pin_file: path.optional(),
-    pin_credential: name.optional(),
-    signers: z.int().min(1).max(64).default(2),
-    verify: z.enum(['always', 'first', 'sample']).default('sample'),
-    sign_hang_ms: milliseconds(600_000).default(10_000),
-  })
-  .refine((t) => [t.token_label, t.token_serial, t.slot].filter((choice) => choice !== undefined).length === 1, {
+const token = record('a token', {
+  name,
+  module: path,
+  environment: z
+    .record(text(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'the name of an environment variable'), shortText(4096), {
+      error: 'a mapping of environment variables to strings',
+    })
+    .default({}),
+  library_parameters: shortText(1024).optional(),
+  token_label: shortText(32).optional(),
+  token_serial: shortText(16).optional(),
+  slot: integer(0, Number.MAX_SAFE_INTEGER).optional(),
+  pin_file: path.optional(),
+  pin_credential: name.optional(),
+  signers: integer(1, 64).default(2),
+  verify: word(['always', 'first', 'sample']).default('sample'),
+  sign_hang_ms: integer(1, 600_000).default(10_000),
+})
+  .refine((t) => definedCount(t.token_label, t.token_serial, t.slot) === 1, {
     error: 'exactly one of token_label, token_serial and slot',
   })
-  .refine((t) => (t.pin_file === undefined) !== (t.pin_credential === undefined), {
+  .refine((t) => definedCount(t.pin_file, t.pin_credential) === 1, {
     error: 'exactly one of pin_file and pin_credential',
   });
 
-const unixSocket = z.strictObject({
+const unixSocketOptions = {
   path,
   mode: mode.default('0600'),
-  owner: z.union([z.string(), z.int().min(0)]).optional(),
-  group: z.union([z.string(), z.int().min(0)]).optional(),
-});
+  owner: userOrId('user').optional(),
+  group: userOrId('group').optional(),
+};
 
-const roleSocket = unixSocket.extend({ role: name });
+const roleSocket = record('a socket', { role: name, ...unixSocketOptions });
 
-const tcp = z.strictObject({
-  host: z.string().default('127.0.0.1'),
-  port,
+const tcp = record('a TCP listener', {
+  host: shortText(255).default('127.0.0.1'),
+  port: integer(0, 65_535),
   certificate_file: path,
   key_file: path,
   client_ca_file: path,
 });
 
-const principal = z
-  .strictObject({
-    name,
-    socket: z.strictObject({ role: name, uid: z.int().min(0).optional(), gid: z.int().min(0).optional() }).optional(),
-    certificate: z
-      .string()
-      .regex(/^(URI|DNS|CN):.+$/, 'URI:…, DNS:… or CN:… as it stands in the certificate')
-      .optional(),
-  })
-  .refine((p) => (p.socket === undefined) !== (p.certificate === undefined), {
-    error: 'exactly one of socket and certificate',
-  });
+const principal = record('a principal', {
+  name,
+  socket: record('a socket role and its peer', {
+    role: name,
+    uid: userId.optional(),
+    gid: userId.optional(),
+  }).optional(),
+  certificate: text(
+    /^(URI|DNS|CN):.{1,1024}$/,
+    'URI:…, DNS:… or CN:… exactly as it stands in the certificate',
+  ).optional(),
+}).refine((p) => definedCount(p.socket, p.certificate) === 1, { error: 'exactly one of socket and certificate' });
 
-const keyName = z
-  .string()
-  .regex(
-    /^(label:.{1,256}|id:([0-9a-f]{2}){1,64}|spki:[0-9a-f]{64}|\*)$/,
-    'label:NAME, id:HEX, spki:SHA-256 in lowercase hex, or "*"',
-  );
+const keyName = text(
+  /^(label:.{1,256}|id:([0-9a-f]{2}){1,64}|spki:[0-9a-f]{64}|\*)$/,
+  'label:NAME, id: or spki: with lowercase hexadecimal digits (an SPKI SHA-256 has 64), or "*"',
+);
 
-const grant = z.strictObject({
+const grant = record('a grant', {
   principal: name,
-  keys: z.array(keyName).min(1),
-  uses: z.array(z.enum(USES)).min(1),
-  tls12_groups: z
-    .array(z.enum(TLS12_GROUPS))
-    .min(1)
-    .default([...TLS12_GROUPS_DEFAULT]),
+  keys: list('names of keys', keyName, 1, 10_000),
+  uses: list('uses', word(USES), 1, USES.length),
+  tls12_groups: list('groups', word(TLS12_GROUPS), 1, TLS12_GROUPS.length).default([...TLS12_GROUPS_DEFAULT]),
 });
 
-const limits = z.strictObject({
-  sign_timeout_ms: milliseconds(60_000).default(5_000),
-  queue_jobs_max: z.int().min(1).max(1_000_000).default(4_096),
-  connections_max: z.int().min(1).max(100_000).default(2_048),
-  in_flight_per_connection_max: z.int().min(1).max(65_536).default(1_024),
-  buffered_bytes_max: z
-    .int()
-    .min(65_536)
-    .default(64 * 1024 * 1024),
-  hello_timeout_ms: milliseconds(600_000).default(10_000),
-  frame_timeout_ms: milliseconds(600_000).default(10_000),
-  drain_timeout_ms: milliseconds(600_000).default(4_500),
+const limits = record('limits', {
+  sign_timeout_ms: integer(1, 60_000).default(5_000),
+  queue_jobs_max: integer(1, 1_000_000).default(4_096),
+  connections_max: integer(1, 100_000).default(2_048),
+  in_flight_per_connection_max: integer(1, 65_536).default(1_024),
+  buffered_bytes_max: integer(65_536, 2 ** 40).default(64 * 1024 * 1024),
+  hello_timeout_ms: integer(1, 600_000).default(10_000),
+  frame_timeout_ms: integer(1, 600_000).default(10_000),
+  drain_timeout_ms: integer(1, 600_000).default(4_500),
 });
 
-const audit = z.strictObject({ file: path });
-
-const log = z.strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info') });
-
-export const configSchema = z.strictObject({
-  version: z.literal(1),
-  tokens: z.array(token).min(1).max(16),
-  sockets: z.array(roleSocket).max(64).default([]),
-  grpc: z
-    .strictObject({ unix: z.array(roleSocket).max(64).default([]), tcp: z.array(tcp).max(16).default([]) })
-    .prefault({}),
-  admin: unixSocket,
+export const configSchema = record('a configuration', {
+  version: z.literal(1, { error: '1, the version of this format' }),
+  tokens: list('tokens', token, 1, 16),
+  sockets: list('sockets', roleSocket, 0, 64).default([]),
+  grpc: record('gRPC listeners', {
+    unix: list('sockets', roleSocket, 0, 64).default([]),
+    tcp: list('TCP listeners', tcp, 0, 16).default([]),
+  }).prefault({}),
+  admin: record('a socket', unixSocketOptions),
   catalogue_file: path,
   state_dir: path,
-  principals: z.array(principal).default([]),
-  grants: z.array(grant).default([]),
+  principals: list('principals', principal, 0, 10_000).default([]),
+  grants: list('grants', grant, 0, 10_000).default([]),
   limits: limits.prefault({}),
-  audit: audit.optional(),
-  log: log.prefault({}),
+  audit: record('the audit', { file: path }).optional(),
+  log: record('the log', {
+    level: word(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  }).prefault({}),
 });
 
-/** A whole, valid configuration. */
+/** A whole, valid configuration; its paths are absolute. */
 export type Config = z.output<typeof configSchema>;
 export type TokenConfig = Config['tokens'][number];
 export type RoleSocketConfig = Config['sockets'][number];
 export type UnixSocketConfig = Config['admin'];
 export type TcpConfig = Config['grpc']['tcp'][number];
 export type Limits = Config['limits'];
+
+function integer(min: number, max: number) {
+  const error = `an integer from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+function text(pattern: RegExp, error: string) {
+  return z.string({ error }).regex(pattern, { error });
+}
+
+function shortText(max: number) {
+  const error = `a string of 1 to ${max} characters (a number in quotes)`;
+  return z.string({ error }).min(1, { error }).max(max, { error });
+}
+
+function word<const Words extends readonly string[]>(words: Words) {
+  return z.enum(words, { error: `one of ${words.join(', ')}` });
+}
+
+function list<Item extends z.ZodType>(what: string, item: Item, min: number, max: number) {
+  const error = `a list of ${min} to ${max} ${what}`;
+  return z.array(item, { error }).min(min, { error }).max(max, { error });
+}
+
+/** Unknown keys are refused; problems.ts words that. */
+function record<Shape extends z.ZodRawShape>(what: string, shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'invalid_type' ? `${what}: a mapping of ${Object.keys(shape).join(', ')}` : undefined,
+  });
+}
+
+function definedCount(...values: readonly unknown[]): number {
+  return values.filter((value) => value !== undefined).length;
+}

@@ -6,16 +6,12 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# node-gyp downloads node's headers unless it is told where they lie.
-node_prefix := $(shell dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")")
-ifneq ($(wildcard $(node_prefix)/include/node/node.h),)
-export npm_config_nodedir := $(node_prefix)
-endif
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 # npm writes this file last, so it is older than the lock file until an installation has succeeded.
 npm := node_modules/.package-lock.json
 sources := $(shell find src -name '*.ts' -not -path 'src/gen/*' -not -name '*.test.ts')
-protos := $(wildcard proto/signet/v1/*.proto)
+protos := $(shell find proto -name '*.proto')
 
 ##   make demo         NGINX answers HTTPS with keys that exist only in a token; ONCE=1 ends after the handshakes
 .PHONY: demo
@@ -44,24 +40,24 @@ bench: packages-test build
 ##   make lint         Biome, buf lint, clang-format, our own rules; changes nothing
 .PHONY: lint
 lint: packages-test generate
-	npx biome check .
-	npx buf lint
-	npx buf breaking --against proto/baseline.binpb
+	biome check .
+	buf lint
+	buf breaking --against proto/baseline.binpb
 	scripts/format-c --check
-	npx tsc -p tsconfig.json --noEmit
+	tsc -p tsconfig.json --noEmit
 	node --import=tsx scripts/check-style.ts
 
 ##   make format       brings the sources into shape
 .PHONY: format
 format: packages-test node_modules
-	npx biome check --write .
-	npx buf format --write
+	biome check --write .
+	buf format --write
 	scripts/format-c
 
 ##   make baseline     takes the contract as it is now for what `buf breaking` compares with
 .PHONY: baseline
 baseline: node_modules
-	npx buf build -o proto/baseline.binpb
+	buf build -o proto/baseline.binpb
 
 ##   make setup        installs what is missing: Debian packages and node modules
 .PHONY: setup
@@ -88,20 +84,19 @@ packages-test:
 .PHONY: node_modules
 node_modules: $(npm)
 $(npm): package-lock.json | packages-run
-	@scripts/check-node
-	npm ci
+	scripts/install-node-modules
 	@touch $@
 
 .PHONY: generate
 generate: src/gen/.stamp
 src/gen/.stamp: $(protos) buf.yaml buf.gen.yaml $(npm)
-	npx buf generate
+	buf generate
 	@touch $@
 
 .PHONY: dist
 dist: dist/.stamp
 dist/.stamp: $(sources) tsconfig.json tsconfig.build.json src/gen/.stamp $(npm)
-	npx tsc -p tsconfig.build.json
+	tsc -p tsconfig.build.json
 	@touch $@
 
 # Each native part brings its own rules; they build into $(BUILD).
@@ -116,5 +111,5 @@ $(native_products): | $(npm)
 .PHONY: tap
 tap: .tap/plugins/package.json
 .tap/plugins/package.json: .taprc $(npm)
-	npx tap build
+	tap build
 	@touch $@

@@ -36,32 +36,20 @@ function checks(): Suite[] {
     limitS: CHECK_LIMIT_S,
   });
   return [
-    check('lint: biome finds nothing', 'npx', 'biome', 'check', '.'),
-    check('contract: buf lint finds nothing', 'npx', 'buf', 'lint'),
-    check(
-      'contract: no older client is broken (buf breaking)',
-      'npx',
-      'buf',
-      'breaking',
-      '--against',
-      'proto/baseline.binpb',
-    ),
+    check('lint: biome finds nothing', 'biome', 'check', '.'),
+    check('contract: buf lint finds nothing', 'buf', 'lint'),
+    check('contract: no older client is broken (buf breaking)', 'buf', 'breaking', '--against', 'proto/baseline.binpb'),
     check('format: clang-format finds nothing', 'scripts/format-c', '--check'),
-    check('types: tsc finds nothing', 'npx', 'tsc', '-p', 'tsconfig.json', '--noEmit'),
-    check(
-      'style: sizes, names and the direction of imports',
-      process.execPath,
-      '--import=tsx',
-      'scripts/check-style.ts',
-    ),
-    check('exports: each native library shows its entry point only', 'make', '-C', 'native', 'check-exports'),
+    check('types: tsc finds nothing', 'tsc', '-p', 'tsconfig.json', '--noEmit'),
+    check('style: sizes, names and the direction of imports', 'node', '--import=tsx', 'scripts/check-style.ts'),
+    check('exports: the provider shows its entry point only', 'native/exports/check', 'build/native/signet.so'),
   ];
 }
 
 function typescriptTests(): Suite {
   return {
     name: 'typescript',
-    command: ['npx', 'tap', '--reporter=tap', `--jobs=${PARALLEL_FILES}`],
+    command: ['tap', '--reporter=tap', `--jobs=${PARALLEL_FILES}`],
     counts: 'tap',
     limitS: SUITE_LIMIT_S,
   };

@@ -1,11 +1,11 @@
-/** The known name that a misspelt one most likely means: at most a third of its letters away; undefined if none is so near. */
+/** The known name that a misspelt one most likely means: at most a third of its letters away, rounded up; undefined if none is so near. */
 export function nearest(misspelt: string, known: readonly string[]): string | undefined {
   const word = misspelt.slice(0, LETTERS_MAX).toLowerCase().replaceAll('-', '_');
   const ranked = known
     .map((name) => ({ name, distance: distance(word, name) }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  return best && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+  return best && best.distance <= Math.ceil(best.name.length / 3) ? best.name : undefined;
 }
 
 /** Longer than every known name; bounds the work. */

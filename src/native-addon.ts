@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What native/addon/signet_addon.c offers. Every function throws an Error with the operating system's reason. */
+interface NativeAddon {
+  /** The peer of a connected Unix socket when it connected (unix(7), SO_PEERCRED). */
+  peerCredentials(fd: number): { uid: number; gid: number; pid: number };
+  /** Loads a PKCS#11 module apart from node's own OpenSSL; it stays loaded (docs/design.md, decision 7). */
+  openModuleDeepbind(path: string): void;
+  /** No core file, and no other process of the same user may read this one's memory. */
+  disableCoreDumps(): void;
+  /** This process gets SIGKILL when its parent ends. */
+  dieWithParent(): void;
+}
+
+/** `src/` and `dist/` both lie in the root of the package. */
+const ADDON_FILE = fileURLToPath(new URL('../build/signet_addon.node', import.meta.url));
+
+export const { peerCredentials, openModuleDeepbind, disableCoreDumps, dieWithParent } = loadAddon();
+
+function loadAddon(): NativeAddon {
+  if (!existsSync(ADDON_FILE))
+    throw new Error(`expected the native addon at ${ADDON_FILE}; it is not there: run "make build"`);
+  return createRequire(import.meta.url)(ADDON_FILE) as NativeAddon;
+}

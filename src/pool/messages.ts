@@ -1,0 +1,257 @@
+/**
+ * The contract between the front and a signer process, spoken over the socketpair at the signer's descriptor 3.
+ *
+ * A frame is: u32 length of what follows, u8 type, u32 id, body; numbers big-endian. The id of a job is the front's choice and
+ * comes back in its answer; that of a refresh comes back in the keys.
+ *
+ *   front to signer   configure (first, once), job, refresh
+ *   signer to front   keys (when ready, and after each refresh), answer (one for each job), failed (then it exits)
+ */
+export const FrameType = { configure: 1, job: 2, refresh: 3, keys: 0x81, answer: 0x82, failed: 0x83 } as const;
+
+const LENGTH_BYTES = 4;
+/** Length, type and id: where the body begins in a whole frame. */
+const HEADER_BYTES = LENGTH_BYTES + 5;
+/** More is no frame of ours but a fault. The list of a token with 10,000 keys and their certificates is about this long. */
+export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+
+/** How a job ended at the signer. All but `ok` say why there is no signature. */
+export const JOB_STATUSES = [
+  'ok',
+  /** The token made a signature that does not verify; it stays in the signer. */
+  'bad_signature',
+  /** The scheme does not fit the key or the input's length; the token was not asked. */
+  'misfit',
+  /** The signer has no such key. */
+  'unknown_key',
+  /** The token refused this request; another signer would fare no better. */
+  'refused',
+  /** The session, the login or the token is gone; another signer may serve the job. The signer ends. */
+  'lost',
+] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** What a signer must know. The PIN travels apart from this, as bytes that can be wiped. */
+export interface SignerConfiguration {
+  readonly module: string;
+  readonly libraryParameters?: string;
+  readonly tokenLabel?: string;
+  readonly tokenSerial?: string;
+  readonly slot?: number;
+  readonly verify: 'always' | 'first' | 'sample';
+}
+
+/** A key that a signer can sign with. Binary values in base64. */
+export interface SignerKey {
+  readonly spki: string;
+  readonly label: string;
+  /** CKA_ID, lowercase hexadecimal. */
+  readonly id: string;
+  readonly certificateChain: readonly string[];
+}
+
+export interface KeysReport {
+  readonly keys: readonly SignerKey[];
+  /** Sentences for the log: objects that cannot be used, and why. */
+  readonly warnings: readonly string[];
+}
+
+/** Why a signer gives up. `wrong_pin`: its PIN must not be tried again. */
+export interface FailureReport {
+  readonly reason: 'wrong_pin' | 'token';
+  readonly message: string;
+}
+
+/** A job as the signer sees it; the buffers are views into the frame. */
+export interface JobFrame {
+  readonly id: number;
+  readonly scheme: number;
+  readonly inputIsDigest: boolean;
+  readonly spkiSha256: string;
+  readonly input: Buffer;
+}
+
+export interface AnswerFrame {
+  readonly id: number;
+  readonly status: JobStatus;
+  /** C_SignInit and C_Sign together, in microseconds. */
+  readonly tokenUs: number;
+  /** The signature when `ok` (a view into the frame), else a sentence for the log. */
+  readonly content: Buffer;
+}
+
+/** The body's type and id of a frame that a FrameReader gave. */
+export function typeOf(frame: Buffer): number {
+  return frame.readUInt8(LENGTH_BYTES);
+}
+
+export function idOf(frame: Buffer): number {
+  return frame.readUInt32BE(LENGTH_BYTES + 1);
+}
+
+/** Body: u16 length of the PIN, the PIN, the configuration as JSON. Whoever sends it wipes it afterwards. */
+export function encodeConfigure(configuration: SignerConfiguration, pin: Uint8Array): Buffer {
+  const json = Buffer.from(JSON.stringify(configuration));
+  const frame = newFrame(FrameType.configure, 0, 2 + pin.length + json.length);
+  frame.writeUInt16BE(pin.length, HEADER_BYTES);
+  frame.set(pin, HEADER_BYTES + 2);
+  frame.set(json, HEADER_BYTES + 2 + pin.length);
+  return frame;
+}
+
+/** `pin` is a view into the frame: wiping the frame wipes it. */
+export function decodeConfigure(frame: Buffer): { configuration: SignerConfiguration; pin: Buffer } {
+  const jsonAt = HEADER_BYTES + 2 + frame.readUInt16BE(HEADER_BYTES);
+  return {
+    configuration: JSON.parse(frame.toString('utf8', jsonAt)) as SignerConfiguration,
+    pin: frame.subarray(HEADER_BYTES + 2, jsonAt),
+  };
+}
+
+/** Body: u16 scheme, u8 flags (1: the input is a digest), 32 bytes SHA-256 of the key's SPKI, the input. */
+export function encodeJob(
+  id: number,
+  scheme: number,
+  inputIsDigest: boolean,
+  spkiSha256: string,
+  input: Uint8Array,
+): Buffer {
+  const frame = newFrame(FrameType.job, id, 35 + input.length);
+  frame.writeUInt16BE(scheme, HEADER_BYTES);
+  frame.writeUInt8(inputIsDigest ? 1 : 0, HEADER_BYTES + 2);
+  frame.write(spkiSha256, HEADER_BYTES + 3, 32, 'hex');
+  frame.set(input, HEADER_BYTES + 35);
+  return frame;
+}
+
+export function decodeJob(frame: Buffer): JobFrame {
+  return {
+    id: idOf(frame),
+    scheme: frame.readUInt16BE(HEADER_BYTES),
+    inputIsDigest: frame.readUInt8(HEADER_BYTES + 2) === 1,
+    spkiSha256: frame.toString('hex', HEADER_BYTES + 3, HEADER_BYTES + 35),
+    input: frame.subarray(HEADER_BYTES + 35),
+  };
+}
+
+/** Asks the signer to look for its keys again. */
+export function encodeRefresh(id: number): Buffer {
+  return newFrame(FrameType.refresh, id, 0);
+}
+
+/** The longest answer: a signature of RSA-4096, or a sentence. */
+const CONTENT_BYTES_MAX = 1024;
+const ANSWER_HEADER_BYTES = 5;
+/** Enough for any answer; `writeAnswer` writes into one that the signer uses again and again. */
+export const ANSWER_FRAME_BYTES_MAX = HEADER_BYTES + ANSWER_HEADER_BYTES + CONTENT_BYTES_MAX;
+
+/** Body: u8 index of the status, u32 token time in microseconds, the signature or a sentence. Gives the frame's length. */
+export function writeAnswer(
+  frame: Buffer,
+  id: number,
+  status: JobStatus,
+  tokenUs: number,
+  content: Uint8Array,
+): number {
+  const kept = content.length > CONTENT_BYTES_MAX ? content.subarray(0, CONTENT_BYTES_MAX) : content;
+  const length = HEADER_BYTES + ANSWER_HEADER_BYTES + kept.length;
+  writeHeader(frame, FrameType.answer, id, length);
+  frame.writeUInt8(JOB_STATUSES.indexOf(status), HEADER_BYTES);
+  frame.writeUInt32BE(tokenUs, HEADER_BYTES + 1);
+  frame.set(kept, HEADER_BYTES + ANSWER_HEADER_BYTES);
+  return length;
+}
+
+export function decodeAnswer(frame: Buffer): AnswerFrame {
+  const status = JOB_STATUSES[frame.readUInt8(HEADER_BYTES)];
+  if (!status) throw new Error(`expected the status of a job; ${frame.readUInt8(HEADER_BYTES)} came`);
+  return {
+    id: idOf(frame),
+    status,
+    tokenUs: frame.readUInt32BE(HEADER_BYTES + 1),
+    content: frame.subarray(HEADER_BYTES + ANSWER_HEADER_BYTES),
+  };
+}
+
+export function encodeKeys(id: number, report: KeysReport): Buffer {
+  return encodeJson(FrameType.keys, id, report);
+}
+
+export function decodeKeys(frame: Buffer): KeysReport {
+  return decodeJson(frame) as KeysReport;
+}
+
+export function encodeFailed(report: FailureReport): Buffer {
+  return encodeJson(FrameType.failed, 0, report);
+}
+
+export function decodeFailed(frame: Buffer): FailureReport {
+  return decodeJson(frame) as FailureReport;
+}
+
+/** Cuts a stream of bytes into frames. Throws when a length is none of ours; the connection is then of no more use. */
+export class FrameReader {
+  #chunks: Buffer[] = [];
+  #have = 0;
+  #need = LENGTH_BYTES;
+
+  /** Calls `visit` with each whole frame; a frame may be a view into `chunk`. What is left over is copied. */
+  push(chunk: Buffer, visit: (frame: Buffer) => void): void {
+    this.#have += chunk.length;
+    if (this.#have < this.#need) {
+      this.#chunks.push(Buffer.from(chunk));
+      return;
+    }
+    const bytes = this.#chunks.length === 0 ? chunk : Buffer.concat([...this.#chunks, chunk]);
+    this.#chunks = [];
+    this.#keep(bytes, visitFrames(bytes, visit));
+  }
+
+  #keep(bytes: Buffer, from: number): void {
+    this.#have = bytes.length - from;
+    this.#need = this.#have < LENGTH_BYTES ? LENGTH_BYTES : frameLength(bytes, from);
+    if (this.#have > 0) this.#chunks.push(Buffer.from(bytes.subarray(from)));
+  }
+}
+
+/** Visits the whole frames of `bytes`; gives where the first that is not whole begins. */
+function visitFrames(bytes: Buffer, visit: (frame: Buffer) => void): number {
+  let at = 0;
+  while (bytes.length - at >= LENGTH_BYTES) {
+    const end = at + frameLength(bytes, at);
+    if (end > bytes.length) break;
+    visit(bytes.subarray(at, end));
+    at = end;
+  }
+  return at;
+}
+
+function frameLength(bytes: Buffer, at: number): number {
+  const length = LENGTH_BYTES + bytes.readUInt32BE(at);
+  if (length >= HEADER_BYTES && length <= FRAME_BYTES_MAX) return length;
+  throw new Error(`expected a frame of ${HEADER_BYTES} to ${FRAME_BYTES_MAX} bytes; one of ${length} came`);
+}
+
+function newFrame(type: number, id: number, bodyBytes: number): Buffer {
+  // Not from the shared pool: a frame may hold a PIN, which is wiped in its place.
+  const frame = Buffer.allocUnsafeSlow(HEADER_BYTES + bodyBytes);
+  writeHeader(frame, type, id, frame.length);
+  return frame;
+}
+
+function writeHeader(frame: Buffer, type: number, id: number, frameBytes: number): void {
+  frame.writeUInt32BE(frameBytes - LENGTH_BYTES, 0);
+  frame.writeUInt8(type, LENGTH_BYTES);
+  frame.writeUInt32BE(id, LENGTH_BYTES + 1);
+}
+
+function encodeJson(type: number, id: number, value: unknown): Buffer {
+  const json = Buffer.from(JSON.stringify(value));
+  const frame = newFrame(type, id, json.length);
+  frame.set(json, HEADER_BYTES);
+  return frame;
+}
+
+function decodeJson(frame: Buffer): unknown {
+  return JSON.parse(frame.toString('utf8', HEADER_BYTES));
+}

@@ -1,0 +1,251 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { Logger } from 'pino';
+import type { TokenConfig } from '../config/schema.js';
+import type { SignJob } from '../sign-job.js';
+import {
+  type AnswerFrame,
+  decodeAnswer,
+  decodeFailed,
+  decodeKeys,
+  encodeConfigure,
+  encodeJob,
+  encodeRefresh,
+  type FailureReport,
+  FrameReader,
+  FrameType,
+  idOf,
+  type KeysReport,
+  typeOf,
+} from './messages.js';
+import type { SignerState } from './pool.js';
+import { FRONT_STDIO, spawnSigner } from './signer-process.js';
+import { logStderr } from './stderr-log.js';
+
+/** One that the signer works on and one that waits, so that the token is never idle and little is lost with a signer. */
+export const JOBS_PER_SIGNER_MAX = 2;
+/** Loading a module, logging in and listing the keys of a network HSM; a signer that takes longer is killed. */
+const START_MS_MAX = 30_000;
+/** A signer that hangs while it lists its keys is left to the watch over its jobs; who waits for the list does not wait for ever. */
+const REFRESH_MS_MAX = 30_000;
+/** When a process is gone, what it wrote last is at hand; a socket that stays open longer was inherited by a stranger. */
+const LAST_WORDS_MS_MAX = 100;
+
+/** Why a signer ended. `stopped`: the front wanted it. */
+export type EndReason = FailureReport['reason'] | 'died' | 'hung' | 'stopped';
+
+export interface SignerListener {
+  /** The keys, when it is ready and after each refresh. */
+  onKeys(report: KeysReport): void;
+  onAnswer(job: SignJob, answer: AnswerFrame): void;
+  /** Once, at last; `jobs` lay there unanswered. */
+  onEnd(reason: EndReason, message: string, jobs: readonly SignJob[]): void;
+}
+
+/** A signer process as the front sees it, from its start to its end. starting -> ready -> draining -> dead, or straight to dead. */
+export class SignerHandle {
+  readonly #child: ChildProcess;
+  readonly #socket: Socket;
+  readonly #log: Logger;
+  readonly #listener: SignerListener;
+  readonly #hangMs: number;
+  readonly #jobs = new Map<number, SignJob>();
+  readonly #refreshes = new Map<number, () => void>();
+  readonly #reader = new FrameReader();
+  #state: SignerState = 'starting';
+  #keys: ReadonlySet<string> = new Set();
+  #nextId = 1;
+  /** Since when the signer works on the job that it got first, by performance.now(). */
+  #busySinceMs = 0;
+  #watch: NodeJS.Timeout | undefined;
+  #failure: { reason: EndReason; message: string } | undefined;
+  signatures = 0;
+
+  /** `pin` is wiped. Throws when the process has no descriptors left. */
+  constructor(token: TokenConfig, pin: Buffer, log: Logger, listener: SignerListener) {
+    this.#child = spawnSigner(token);
+    // First of all: an 'error' that nobody listens to ends the front.
+    this.#child.on('error', (error) => this.#notStarted(error));
+    this.#socket = socketOf(this.#child);
+    this.#log = log.child({ signer: this.pid });
+    this.#listener = listener;
+    this.#hangMs = token.sign_hang_ms;
+    this.#listen();
+    this.#configure(token, pin);
+    this.#watch = setTimeout(() => this.#hung(`not ready after ${START_MS_MAX} ms`), START_MS_MAX);
+  }
+
+  /** 0 if it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get state(): SignerState {
+    return this.#state;
+  }
+
+  get inFlight(): number {
+    return this.#jobs.size;
+  }
+
+  hasRoomFor(spkiSha256: string): boolean {
+    return this.#state === 'ready' && this.#jobs.size < JOBS_PER_SIGNER_MAX && this.#keys.has(spkiSha256);
+  }
+
+  /** Which keys it says that it has, by SPKI SHA-256. */
+  useKeys(spkiSha256s: Iterable<string>): void {
+    this.#keys = new Set(spkiSha256s);
+  }
+
+  /** Hands it a job; the caller has asked `hasRoomFor`. */
+  hand(job: SignJob): void {
+    const id = this.#takeId();
+    if (this.#jobs.size === 0) this.#busySinceMs = performance.now();
+    this.#jobs.set(id, job);
+    this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
+    this.#socket.write(encodeJob(id, job.algorithm.scheme, job.inputIsDigest, job.key.spkiSha256, job.input));
+  }
+
+  /** Lets it look for its keys again. Resolves when it has answered, ended, or not answered in time. */
+  async refresh(): Promise<void> {
+    if (this.#state !== 'ready') return;
+    const id = this.#takeId();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, REFRESH_MS_MAX);
+      this.#refreshes.set(id, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#socket.write(encodeRefresh(id));
+    });
+    this.#refreshes.delete(id);
+  }
+
+  /** No new jobs; ends when its last one is answered. */
+  drain(): void {
+    if (this.#state === 'dead') return;
+    this.#failure ??= { reason: 'stopped', message: 'drained' };
+    this.#state = 'draining';
+    if (this.#jobs.size === 0) this.#socket.end();
+  }
+
+  kill(reason: EndReason, message: string): void {
+    if (this.#state === 'dead') return;
+    this.#failure = { reason, message };
+    this.#child.kill('SIGKILL');
+  }
+
+  #listen(): void {
+    logStderr(this.#child.stderr as Readable, this.#log);
+    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    // A failed write is a dead signer; its end is told by the close that follows.
+    this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'socket of the signer'));
+    this.#socket.on('close', () => {
+      this.#child.kill('SIGKILL');
+      this.#end();
+    });
+    this.#child.on('exit', (code, signal) => {
+      this.#failure ??= { reason: 'died', message: `ended by ${signal ?? `exit status ${code}`}` };
+      setTimeout(() => this.#socket.destroy(), LAST_WORDS_MS_MAX).unref();
+    });
+  }
+
+  #notStarted(error: Error): void {
+    this.#failure ??= { reason: 'died', message: `the signer does not start: ${error.message}` };
+    this.#socket?.destroy();
+  }
+
+  #configure(token: TokenConfig, pin: Buffer): void {
+    const frame = encodeConfigure(
+      {
+        module: token.module,
+        verify: token.verify,
+        ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
+        ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
+        ...(token.token_serial !== undefined && { tokenSerial: token.token_serial }),
+        ...(token.slot !== undefined && { slot: token.slot }),
+      },
+      pin,
+    );
+    pin.fill(0);
+    this.#socket.write(frame, () => frame.fill(0));
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk, (frame) => this.#visit(frame));
+    } catch (error) {
+      // Nothing that a signer sends may end the front.
+      this.#log.error({ err: error }, 'what the signer sent cannot be read');
+      this.kill('died', 'sent what cannot be read');
+    }
+  }
+
+  #visit(frame: Buffer): void {
+    const type = typeOf(frame);
+    if (type === FrameType.answer) this.#answered(decodeAnswer(frame));
+    else if (type === FrameType.keys) this.#toldKeys(idOf(frame), decodeKeys(frame));
+    else if (type === FrameType.failed) this.#failure = decodeFailed(frame);
+    else throw new Error(`expected keys, an answer or a failure; a frame of type ${type} came`);
+  }
+
+  #answered(answer: AnswerFrame): void {
+    const job = this.#jobs.get(answer.id);
+    if (!job) throw new Error(`expected the answer to a job in flight; one to ${answer.id} came`);
+    this.#jobs.delete(answer.id);
+    this.#busySinceMs = performance.now();
+    if (answer.status === 'ok') this.signatures++;
+    // Its session is gone, and it will say so and end; a job that went there now would be lost.
+    if (answer.status === 'lost') this.#state = 'draining';
+    this.#listener.onAnswer(job, answer);
+    if (this.#state === 'draining' && this.#jobs.size === 0) this.#socket.end();
+  }
+
+  #toldKeys(id: number, report: KeysReport): void {
+    if (this.#state === 'starting') {
+      this.#state = 'ready';
+      clearTimeout(this.#watch);
+      this.#watch = undefined;
+    }
+    this.#listener.onKeys(report);
+    this.#refreshes.get(id)?.();
+  }
+
+  /** One timer per hang time, not per job: it looks how long the present job has lain there and waits for the rest. */
+  #checkHang(): void {
+    this.#watch = undefined;
+    if (this.#jobs.size === 0) return;
+    const leftMs = this.#busySinceMs + this.#hangMs - performance.now();
+    if (leftMs <= 0) this.#hung(`no signature after ${this.#hangMs} ms`);
+    else this.#watch = setTimeout(() => this.#checkHang(), Math.ceil(leftMs));
+  }
+
+  #hung(message: string): void {
+    this.#log.error({ message }, 'signer hangs');
+    this.kill('hung', message);
+  }
+
+  #end(): void {
+    if (this.#state === 'dead') return;
+    this.#state = 'dead';
+    clearTimeout(this.#watch);
+    for (const resolve of this.#refreshes.values()) resolve();
+    const jobs = [...this.#jobs.values()];
+    this.#jobs.clear();
+    const { reason, message } = this.#failure ?? { reason: 'died' as const, message: 'closed its connection' };
+    this.#listener.onEnd(reason, message, jobs);
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
+    return id;
+  }
+}
+
+function socketOf(child: ChildProcess): Socket {
+  const socket = child.stdio?.[FRONT_STDIO];
+  if (socket) return socket as Socket;
+  throw new Error('no socketpair for the signer; raise the limit of open files (ulimit -n)');
+}

@@ -1,0 +1,137 @@
+import type { Logger } from 'pino';
+import type { TokenConfig } from '../config/schema.js';
+import { type ErrorWord, SignetError } from '../errors.js';
+import type { ServedKey } from '../keys/served-key.js';
+import type { SignJob } from '../sign-job.js';
+import type { AnswerFrame } from './messages.js';
+import type { Pool, SignerView } from './pool.js';
+import type { SignerHandle } from './signer-handle.js';
+import { mergeKeys } from './token-keys.js';
+import { type TokenListener, TokenSigners } from './token-signers.js';
+
+/** How many signers a job may be handed to: one that dies with it, and one more. */
+const ATTEMPTS_MAX = 2;
+
+/**
+ * Starts the signers of the tokens; they are ready some tenths of a second later, which onKeys and onRoom tell.
+ * `readPin` gives a buffer that the pool wipes; it is asked at each start of a signer.
+ */
+export function createPool(tokens: readonly TokenConfig[], log: Logger, readPin: (token: TokenConfig) => Buffer): Pool {
+  return new Supervisor(tokens, log, readPin);
+}
+
+class Supervisor implements Pool, TokenListener {
+  onRoom: () => void = () => {};
+  onReturn: (job: SignJob) => void = (job) => this.#fail(job, 'unavailable', 'the signer ended');
+  onKeys: (keys: readonly ServedKey[]) => void = () => {};
+
+  readonly #log: Logger;
+  readonly #tokens: readonly TokenSigners[];
+  #closing = false;
+  /** Where the search for a signer begins: it moves, so that equals take turns. */
+  #turn = 0;
+
+  constructor(tokens: readonly TokenConfig[], log: Logger, readPin: (token: TokenConfig) => Buffer) {
+    this.#log = log;
+    this.#tokens = tokens.map((token) => new TokenSigners(token, log, readPin, this));
+    for (const token of this.#tokens) token.fill();
+  }
+
+  offer(job: SignJob): boolean {
+    if (job.finished) return true;
+    const signer = this.#closing ? undefined : this.#leastLoaded(job.key.spkiSha256);
+    if (!signer) return false;
+    job.attempts++;
+    job.handedMs = performance.now();
+    signer.hand(job);
+    return true;
+  }
+
+  holds(spkiSha256: string): boolean {
+    return this.#tokens.some((token) => token.holds(spkiSha256));
+  }
+
+  signers(): readonly SignerView[] {
+    return this.#tokens.flatMap((token) => token.views());
+  }
+
+  async refreshKeys(): Promise<void> {
+    const signers = this.#tokens.flatMap((token) => token.signers);
+    await Promise.all(signers.map((signer) => signer.refresh()));
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#tokens.map((token) => token.close(timeoutMs)));
+  }
+
+  onKeysChanged(): void {
+    this.#guarded(() => this.onKeys(mergeKeys(this.#tokens.map(({ config, keys }) => ({ name: config.name, keys })))));
+  }
+
+  onAnswer(job: SignJob, answer: AnswerFrame, token: TokenSigners): void {
+    switch (answer.status) {
+      case 'ok':
+        this.#succeed(job, answer);
+        break;
+      case 'misfit':
+        this.#fail(job, 'invalid_argument', answer.content.toString(), answer);
+        break;
+      case 'refused':
+        this.#fail(job, 'token_failed', `the token did not make the signature: ${answer.content}`, answer);
+        break;
+      case 'bad_signature':
+        this.#fail(job, 'token_failed', 'the token made a signature that does not verify', answer);
+        token.quarantine(answer.content.toString());
+        break;
+      case 'unknown_key':
+      case 'lost':
+        this.#tryAgain(job);
+    }
+    this.#guarded(() => this.onRoom());
+  }
+
+  onOrphans(jobs: readonly SignJob[]): void {
+    for (const job of jobs) this.#tryAgain(job);
+  }
+
+  #leastLoaded(spkiSha256: string): SignerHandle | undefined {
+    const signers = this.#tokens.flatMap((token) => token.signers);
+    this.#turn++;
+    let best: SignerHandle | undefined;
+    for (let i = 0; i < signers.length; i++) {
+      const signer = signers[(this.#turn + i) % signers.length];
+      if (signer?.hasRoomFor(spkiSha256) && (!best || signer.inFlight < best.inFlight)) best = signer;
+    }
+    return best;
+  }
+
+  #tryAgain(job: SignJob): void {
+    if (job.finished) return;
+    if (!this.#closing && job.attempts < ATTEMPTS_MAX) this.#guarded(() => this.onReturn(job));
+    else this.#fail(job, 'unavailable', 'the signer ended while it worked on the request; try again');
+  }
+
+  #succeed(job: SignJob, { content, tokenUs }: AnswerFrame): void {
+    this.#guarded(() => job.finish({ ok: true, signature: content, queueUs: queueUsOf(job), tokenUs }));
+  }
+
+  #fail(job: SignJob, code: ErrorWord, message: string, answer?: AnswerFrame): void {
+    const error = new SignetError(code, message);
+    const tokenUs = answer?.tokenUs ?? 0;
+    this.#guarded(() => job.finish({ ok: false, error, queueUs: queueUsOf(job), tokenUs }));
+  }
+
+  /** The listeners are other stations' code: what they throw is logged and must not end the front. */
+  #guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#log.error({ err: error }, 'a listener of the pool failed');
+    }
+  }
+}
+
+function queueUsOf(job: SignJob): number {
+  return Math.max(0, Math.round((job.handedMs - job.arrivedMs) * 1000));
+}

@@ -1,0 +1,47 @@
+import { readSync, writeSync } from 'node:fs';
+import { FRAME_BYTES_MAX } from '../pool/messages.js';
+
+/** The signer's end of the socketpair; the front passes it as this descriptor. It blocks: the signer has nothing else to do. */
+const FRONT_FD = 3;
+
+/** Reads what has come, at least one byte. Gives 0 when the front has closed its end or is dead. */
+export function receive(into: Buffer): number {
+  return readFrom(into, 0, into.length);
+}
+
+/** Reads exactly one frame into a buffer of its own, so that it can be wiped. Undefined if the front is gone. */
+export function receiveFrame(): Buffer | undefined {
+  const length = Buffer.alloc(4);
+  if (!fill(length, 0)) return undefined;
+  const bytes = length.readUInt32BE(0);
+  if (bytes > FRAME_BYTES_MAX)
+    throw new Error(`expected a frame of at most ${FRAME_BYTES_MAX} bytes; one of ${bytes} came`);
+  const frame = Buffer.allocUnsafeSlow(4 + bytes);
+  frame.set(length);
+  return fill(frame, 4) ? frame : undefined;
+}
+
+/** Sends all of it. Throws when the front is gone. */
+export function send(bytes: Buffer, length = bytes.length): void {
+  let sent = 0;
+  while (sent < length) sent += writeSync(FRONT_FD, bytes, sent, length - sent);
+}
+
+function fill(buffer: Buffer, from: number): boolean {
+  for (let at = from; at < buffer.length; ) {
+    const got = readFrom(buffer, at, buffer.length - at);
+    if (got === 0) return false;
+    at += got;
+  }
+  return true;
+}
+
+function readFrom(into: Buffer, at: number, length: number): number {
+  try {
+    return readSync(FRONT_FD, into, at, length, null);
+  } catch (error) {
+    // A front that died with answers unread resets the connection.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return 0;
+    throw error;
+  }
+}

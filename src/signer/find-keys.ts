@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import pkcs11js from 'pkcs11js';
+import { algorithmsOf } from '../algorithms.js';
+import { SignetError } from '../errors.js';
+import type { PublicKey } from '../public-key.js';
+import { chainOf, findCertificates, publicKeyIn, type TokenCertificate } from './certificates.js';
+import { ckrCodeOf, ckrOf, describe } from './ckr.js';
+import { makeSignature } from './make-signature.js';
+import { publicKeyOf } from './public-key-of.js';
+import { attributeOf, findObjects, numberOf, type Token } from './token.js';
+import { verifies } from './verify.js';
+
+/** A private key that the session can sign with, and its public face. */
+export interface TokenKey {
+  readonly handle: pkcs11js.Handle;
+  readonly key: PublicKey;
+  readonly label: string;
+  /** CKA_ID, lowercase hexadecimal. */
+  readonly id: string;
+  readonly certificateChain: readonly Buffer[];
+  /** Signatures made with this handle; src/signer/serve-job.ts counts, to know when one is to be verified. */
+  signatures: number;
+}
+
+/** Finds the private keys with CKA_SIGN whose public keys can be known. What cannot be used is passed over with a warning. */
+export function findKeys(token: Token): { keys: TokenKey[]; warnings: string[] } {
+  const warnings: string[] = [];
+  const warn = (sentence: string) => warnings.push(sentence);
+  const certificates = findCertificates(token, warn);
+  const publics = describeAll(token, [{ type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PUBLIC_KEY }]);
+  const privates = describeAll(token, [
+    { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PRIVATE_KEY },
+    { type: pkcs11js.CKA_SIGN, value: true },
+  ]);
+  const keys = new Map<string, TokenKey>();
+  for (const object of privates) {
+    const sources = publicKeySources(token, object, { privates, publics, certificates });
+    const key = usablePublicKey(token, object, sources, warn);
+    if (!key || keys.has(key.spkiSha256)) continue;
+    const { handle, label, id } = object;
+    keys.set(key.spkiSha256, {
+      handle,
+      key,
+      label,
+      id,
+      certificateChain: chainOf(key, id, certificates),
+      signatures: 0,
+    });
+  }
+  return { keys: [...keys.values()], warnings };
+}
+
+interface KeyObjectOfToken {
+  readonly handle: pkcs11js.Handle;
+  readonly id: string;
+  readonly label: string;
+  /** CKA_KEY_TYPE. */
+  readonly type: number | undefined;
+}
+
+function describeAll(token: Token, template: pkcs11js.Template): KeyObjectOfToken[] {
+  return findObjects(token, template).map((handle) => ({
+    handle,
+    id: attributeOf(token, handle, pkcs11js.CKA_ID)?.toString('hex') ?? '',
+    label: attributeOf(token, handle, pkcs11js.CKA_LABEL)?.toString('utf8') ?? '',
+    type: numberOf(attributeOf(token, handle, pkcs11js.CKA_KEY_TYPE)),
+  }));
+}
+
+/** A way to the public key; what is not `certain` must be proven by a signature. */
+interface PublicKeySource {
+  readonly certain: boolean;
+  read(): PublicKey;
+}
+
+/**
+ * Public key objects with the same CKA_ID, then certificates with it, then the RSA private key itself. A public key object is
+ * certain only if the id is one pair's alone: two keys that share an id would otherwise stand for each other.
+ */
+function publicKeySources(
+  token: Token,
+  object: KeyObjectOfToken,
+  all: { privates: KeyObjectOfToken[]; publics: KeyObjectOfToken[]; certificates: TokenCertificate[] },
+): PublicKeySource[] {
+  const twin = (other: KeyObjectOfToken) => other.id === object.id && other.type === object.type;
+  const publics = all.publics.filter(twin);
+  const certain = object.id !== '' && publics.length === 1 && all.privates.filter(twin).length === 1;
+  const sources = publics.map(({ handle }) => ({ certain, read: () => publicKeyOf(token, handle) }));
+  for (const certificate of all.certificates.filter(({ id }) => id === object.id)) {
+    sources.push({ certain: false, read: () => publicKeyIn(certificate) });
+  }
+  if (object.type === pkcs11js.CKK_RSA) sources.push({ certain: false, read: () => publicKeyOf(token, object.handle) });
+  return sources;
+}
+
+/** The first public key that can be read and, where it must be, proven. */
+function usablePublicKey(
+  token: Token,
+  object: KeyObjectOfToken,
+  sources: readonly PublicKeySource[],
+  warn: (sentence: string) => void,
+): PublicKey | undefined {
+  const reasons: string[] = [];
+  for (const { certain, read } of sources) {
+    try {
+      const key = read();
+      if (certain || proves(token, object, key)) return key;
+      reasons.push('its signature does not verify with the public key of the same id');
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      reasons.push(error instanceof SignetError ? error.message : describe(error));
+    }
+  }
+  if (sources.length === 0) reasons.push('the token has no public key object and no certificate with its id');
+  warn(`private key "${object.label}" (id ${object.id}) is not used: ${[...new Set(reasons)].join('; ')}`);
+  return undefined;
+}
+
+/** One signature over a message that no protocol knows, verified. */
+function proves(token: Token, { handle, type }: KeyObjectOfToken, key: PublicKey): boolean {
+  const algorithm = algorithmsOf(key)[0];
+  // SoftHSM crashes on a mechanism that does not fit, so a certificate of another type must not come so far.
+  if (!algorithm || type !== CKK[key.type]) return false;
+  const message = Buffer.concat([
+    Buffer.from('Signet: proof that a private key and a public key are a pair\0'),
+    randomBytes(32),
+  ]);
+  const { signature } = makeSignature(token, handle, algorithm, message, false);
+  return verifies(key, algorithm, message, false, signature);
+}
+
+/** PublicKey's type to CKA_KEY_TYPE. */
+const CKK: Readonly<Record<PublicKey['type'], number>> = { rsa: pkcs11js.CKK_RSA, ec: pkcs11js.CKK_EC, ed25519: 0x40 };
+
+/** Whether the session is what failed, not the object: a new signer must look again. */
+function isFatal(error: unknown): boolean {
+  const code = ckrCodeOf(error);
+  return code !== undefined && ['session', 'signer'].includes(ckrOf(code).fault);
+}

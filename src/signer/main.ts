@@ -1,0 +1,106 @@
+/**
+ * The program inside a signer process. It has one front, at descriptor 3, one token and one session, and it is synchronous: it
+ * waits for a frame, signs, answers. An event loop between these would cost more than the rest of it together.
+ *
+ * It ends with its front: at the end of the stream, or killed by the kernel when it hangs inside the module.
+ */
+import { dieWithParent, disableCoreDumps } from '../native-addon.js';
+import {
+  ANSWER_FRAME_BYTES_MAX,
+  decodeConfigure,
+  decodeJob,
+  encodeFailed,
+  encodeKeys,
+  FrameReader,
+  FrameType,
+  idOf,
+  type SignerConfiguration,
+  typeOf,
+  writeAnswer,
+} from '../pool/messages.js';
+import { describe } from './ckr.js';
+import { receive, receiveFrame, send } from './connection.js';
+import { findKeys, type TokenKey } from './find-keys.js';
+import { serveJob } from './serve-job.js';
+import { closeToken, openToken, SignerFailure, type Token } from './token.js';
+
+/** The front sends at most two jobs of at most 16 KiB at once. */
+const RECEIVE_BYTES = 64 * 1024;
+
+const answer = Buffer.alloc(ANSWER_FRAME_BYTES_MAX);
+
+dieWithParent();
+disableCoreDumps();
+try {
+  run();
+} catch (error) {
+  report(error);
+  process.exit(1);
+}
+process.exit(0);
+
+function run(): void {
+  const opened = open();
+  if (!opened) return;
+  const { token, configuration } = opened;
+  let keys = announceKeys(token, 0);
+  serveFrames((frame) => {
+    if (typeOf(frame) === FrameType.job) serve(token, keys, configuration, frame);
+    else if (typeOf(frame) === FrameType.refresh) keys = announceKeys(token, idOf(frame));
+    else throw new SignerFailure('token', `expected a job or a refresh; a frame of type ${typeOf(frame)} came`);
+  });
+  closeToken(token);
+}
+
+/** Logs in with what the first frame says; undefined if the front went away before it said anything. */
+function open(): { token: Token; configuration: SignerConfiguration } | undefined {
+  const frame = receiveFrame();
+  if (!frame) return undefined;
+  try {
+    const { configuration, pin } = decodeConfigure(frame);
+    return { configuration, token: openToken(configuration, pin) };
+  } finally {
+    frame.fill(0);
+  }
+}
+
+function serveFrames(visit: (frame: Buffer) => void): void {
+  const reader = new FrameReader();
+  const received = Buffer.alloc(RECEIVE_BYTES);
+  for (let got = receive(received); got > 0; got = receive(received)) reader.push(received.subarray(0, got), visit);
+}
+
+function announceKeys(token: Token, id: number): ReadonlyMap<string, TokenKey> {
+  const { keys, warnings } = findKeys(token);
+  const told = keys.map(({ key, label, id: ckaId, certificateChain }) => ({
+    spki: key.spki.toString('base64'),
+    label,
+    id: ckaId,
+    certificateChain: certificateChain.map((certificate) => certificate.toString('base64')),
+  }));
+  send(encodeKeys(id, { keys: told, warnings }));
+  return new Map(keys.map((key) => [key.key.spkiSha256, key]));
+}
+
+function serve(
+  token: Token,
+  keys: ReadonlyMap<string, TokenKey>,
+  { verify }: SignerConfiguration,
+  frame: Buffer,
+): void {
+  const job = decodeJob(frame);
+  const { status, tokenUs, content } = serveJob(token, keys, verify, job);
+  send(answer, writeAnswer(answer, job.id, status, tokenUs, content));
+  if (status === 'lost') throw new SignerFailure('token', `signing: ${content.toString()}`);
+}
+
+/** The last words; the front may be gone already. */
+function report(error: unknown): void {
+  const reason = error instanceof SignerFailure ? error.reason : 'token';
+  const message = error instanceof SignerFailure ? error.message : describe(error);
+  try {
+    send(encodeFailed({ reason, message }));
+  } catch {
+    process.exit(1);
+  }
+}

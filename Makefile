@@ -16,7 +16,7 @@ protos := $(shell find proto -name '*.proto')
 ##   make demo         NGINX answers HTTPS with keys that exist only in a token; ONCE=1 ends after the handshakes
 .PHONY: demo
 demo: packages-run build
-	@exec node --import=tsx scripts/demo.ts $(if $(ONCE),--once)
+	@exec scripts/demo $(if $(ONCE),--once)
 
 ##   make build        everything that the demo and the service need
 .PHONY: build

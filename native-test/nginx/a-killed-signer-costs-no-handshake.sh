@@ -1,0 +1,13 @@
+# kill -9 under load, while another signer lives; the pool is whole again within 2 s.
+source "$(dirname "$0")/lib.sh"
+given_a_site
+given_a_service
+given_nginx
+given_handshake_load
+
+for _ in 1 2 3; do
+  kill -KILL "$(signers | head -n 1)"
+  then_within 2000 'the pool is whole again' pool_is_whole 2
+  after_more_handshakes 50
+done
+then_no_handshake_was_lost

@@ -1,0 +1,166 @@
+# For the scripts beside it, each of which is one test: sourced first. Gives $dir, a site of their own (scripts/site.sh), and
+# ends what they started.
+
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/site.sh"
+
+# A client's default deadline (native/client/signet_client.h) with what a loaded machine adds, in milliseconds.
+deadline_ms=1000
+slack_ms=400
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/signet-nginx-XXXXXX")
+started=()
+trap end_test EXIT
+trap 'exit 130' INT TERM HUP
+
+end_test() {
+  local status=$? pid
+  trap '' INT TERM HUP
+  if ((status != 0)); then show_logs; fi
+  for pid in "${started[@]}"; do
+    kill -CONT "$pid" 2>/dev/null || true
+    stop "$pid"
+  done
+  rm -rf "$dir"
+  exit "$status"
+}
+
+show_logs() {
+  local log
+  for log in "$dir"/{site,service,error}.log "$dir/nginx.out"; do
+    if [[ -s "$log" ]]; then
+      echo "--- the end of ${log##*/}" >&2
+      tail -n 15 "$log" >&2
+    fi
+  done
+}
+
+# Copies the site that the tests of one run share, and makes it first if there is none.
+given_a_site() {
+  local shared="${SIGNET_TEST_SCRATCH:-$dir}/site"
+  if [[ ! -d "$shared" ]]; then
+    site_make "$shared.new"
+    sed -i "s|$shared.new|$shared|g" "$shared.new"/{signet.yaml,softhsm2.conf,openssl.cnf}
+    mv "$shared.new" "$shared"
+  fi
+  cp -a "$shared/." "$dir/"
+  sed -i "s|$shared|$dir|g" "$dir"/{signet.yaml,softhsm2.conf,openssl.cnf}
+  https_port=$(free_ports 1)
+}
+
+given_a_service() {
+  service_start "$dir"
+  started+=("$service_pid")
+}
+
+given_nginx() {
+  nginx_start "$dir"
+  started+=("$nginx_pid")
+}
+
+given_handshake_load() {
+  node "$(dirname "${BASH_SOURCE[0]}")/handshake-load.mjs" "$https_port" "$dir/web/ca.crt" "$dir/load.json" </dev/null &
+  load_pid=$!
+  started+=("$load_pid")
+  after_more_handshakes 20
+}
+
+# Waits until the load has made that many handshakes more.
+after_more_handshakes() {
+  local wanted=$(($(load_count ok) + $1))
+  wait_until $site_patience_s "$1 more handshakes; so far: $(cat "$dir/load.json" 2>/dev/null)" load_reached "$wanted"
+}
+
+load_reached() {
+  (($(load_count ok) >= $1))
+}
+
+load_count() {
+  sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" "$dir/load.json" 2>/dev/null | grep . || echo 0
+}
+
+then_no_handshake_was_lost() {
+  stop "$load_pid"
+  echo "handshakes: $(cat "$dir/load.json")"
+  (($(load_count failed) == 0)) || give_up "handshakes were lost"
+}
+
+then_pages_come() {
+  local host version
+  for host in ec.signet.test rsa.signet.test; do
+    for version in 1.2 1.3; do
+      fetch "$dir" "$host" --tlsv$version --tls-max $version -o /dev/null || give_up "no page from $host over TLS $version"
+    done
+  done
+}
+
+page_comes() {
+  fetch "$dir" ec.signet.test -o /dev/null 2>/dev/null
+}
+
+# then_a_handshake_fails_within MS
+then_a_handshake_fails_within() {
+  local begun ms
+  begun=$(now_ms)
+  if page_comes; then give_up "expected the handshake to fail; it passed"; fi
+  ms=$(($(now_ms) - begun))
+  ((ms <= $1)) || give_up "expected the handshake to fail within $1 ms; it took $ms ms"
+  echo "a handshake failed after $ms ms"
+}
+
+# then_within MS WHAT CMD…
+then_within() {
+  local limit=$1 what=$2 begun ms
+  shift 2
+  begun=$(now_ms)
+  wait_until $site_patience_s "$what" "$@"
+  ms=$(($(now_ms) - begun))
+  ((ms <= limit)) || give_up "expected $what within $limit ms; it took $ms ms"
+  echo "$what after $ms ms"
+}
+
+now_ms() {
+  local now=${EPOCHREALTIME/./}
+  echo "${now%???}"
+}
+
+# The error log of NGINX has a line with all these words.
+then_the_error_log_says() {
+  local word lines
+  lines=$(grep -E '\[(crit|error|alert|emerg|info)\]' "$dir/error.log" | grep -i signet || true)
+  for word in "$@"; do
+    lines=$(grep -F -- "$word" <<<"$lines" || true)
+    [[ -n "$lines" ]] || give_up "expected a line of NGINX's error log with: $*"
+  done
+  echo "NGINX's error log: $(tail -n 1 <<<"$lines" | cut -c1-400)"
+}
+
+signers() {
+  pgrep -P "$service_pid" || true
+}
+
+pool_is_whole() {
+  [[ $(signet "$dir" status --json 2>/dev/null | grep -o '"state":"ready"' | wc -l) == "$1" ]]
+}
+
+workers() {
+  pgrep -P "$nginx_pid" | sort || true
+}
+
+# Reloads NGINX and waits until the workers are others.
+reload_nginx() {
+  local before
+  before=$(workers)
+  kill -HUP "$nginx_pid"
+  wait_until $site_patience_s "NGINX's new workers" workers_changed "$before"
+}
+
+workers_changed() {
+  local now
+  now=$(workers)
+  [[ -n "$now" && -z "$(comm -12 <(echo "$1") <(echo "$now"))" ]]
+}
+
+hex() {
+  od -An -v -tx1 | tr -d ' \n'
+}

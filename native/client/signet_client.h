@@ -1,9 +1,10 @@
 /*
- * The client library of the native faces: makes signatures through the Unix socket of a signet service (docs/protocol.md).
+ * The client library of the native faces: makes signatures through the Unix socket of a signet service
+ * (docs/protocol.md).
  *
- * Nothing happens at creation: a socket is opened at the first signature, in the process that signs. A fork is noticed by pid,
- * and the child starts with no connection. Every function may be called from any thread. Nothing here touches OpenSSL's error
- * queue, raises SIGPIPE, starts a thread (but for signet_client_start) or changes errno.
+ * Nothing happens at creation: a socket is opened at the first signature, in the process that signs. A fork is noticed
+ * by pid, and the child starts with no connection. Every function may be called from any thread. Nothing here touches
+ * OpenSSL's error queue, raises SIGPIPE, starts a thread (but for signet_client_start) or changes errno.
  */
 #ifndef SIGNET_CLIENT_H
 #define SIGNET_CLIENT_H
@@ -27,7 +28,8 @@
 typedef struct signet_client signet_client;
 
 typedef struct {
-    /* Paths separated by ':', tried in order. NULL: the environment's SIGNET_SOCKETS (secure_getenv), else the default. */
+    /* Paths separated by ':', tried in order. NULL: the environment's SIGNET_SOCKETS (secure_getenv), else the default.
+     */
     const char *sockets;
     /* How long a signature may take in all, retry included. 0: the default. */
     uint32_t timeout_ms;
@@ -71,18 +73,21 @@ typedef struct {
 signet_client *signet_client_new(const signet_client_options *options);
 void signet_client_free(signet_client *client);
 
-/* Makes one signature and waits for it; at most one retry, with the same attempt_id, on a fresh connection. Returns result->status. */
+/* Makes one signature and waits for it; at most one retry, with the same attempt_id, on a fresh connection. Returns
+ * result->status. */
 signet_status signet_client_sign(signet_client *client, const signet_sign_request *request, signet_sign_result *result);
 
 /*
- * The same without waiting, for a caller that can do something else meanwhile (an ASYNC_JOB). Many share one connection, read by
- * one thread per process that is started, all signals blocked, with the first call after a fork.
- * `done` is called exactly once per start that returned a pending request, from that thread or within the start, whenever the
- * outcome is there (an answer, a failure, the time being over); it must not block. After it, signet_pending_take gives the result and
- * frees the request. signet_pending_abandon withdraws it instead: from then on `done` is not called any more.
+ * The same without waiting, for a caller that can do something else meanwhile (an ASYNC_JOB). Many share one
+ * connection, read by one thread per process that is started, all signals blocked, with the first call after a fork.
+ * `done` is called exactly once per start that returned a pending request, from that thread or within the start,
+ * whenever the outcome is there (an answer, a failure, the time being over); it must not block. After it,
+ * signet_pending_take gives the result and frees the request. signet_pending_abandon withdraws it instead: from then on
+ * `done` is not called any more.
  */
 typedef struct signet_pending signet_pending;
-signet_pending *signet_client_start(signet_client *client, const signet_sign_request *request, void (*done)(void *), void *arg);
+signet_pending *signet_client_start(signet_client *client, const signet_sign_request *request, void (*done)(void *),
+                                    void *arg);
 int signet_pending_is_done(signet_pending *pending);
 signet_status signet_pending_take(signet_pending *pending, signet_sign_result *result);
 void signet_pending_abandon(signet_pending *pending);

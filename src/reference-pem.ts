@@ -21,17 +21,16 @@ const PEM_LABEL = 'SIGNET KEY REFERENCE';
 /** Bytes of UTF-8. */
 const LABEL_BYTES_MAX = 256;
 
-@AsnType({ type: AsnTypeTypes.Sequence })
+/** The schema is told by calls, not by decorator syntax, so that it stands however the file is compiled. */
 class SignetKeyReference {
-  @AsnProp({ type: AsnPropTypes.Integer })
   version = 0;
-
-  @AsnProp({ type: SubjectPublicKeyInfo })
   subjectPublicKeyInfo = new SubjectPublicKeyInfo();
-
-  @AsnProp({ type: AsnPropTypes.Utf8String, context: 0, optional: true })
   label?: string;
 }
+AsnType({ type: AsnTypeTypes.Sequence })(SignetKeyReference);
+AsnProp({ type: AsnPropTypes.Integer })(SignetKeyReference.prototype, 'version');
+AsnProp({ type: SubjectPublicKeyInfo })(SignetKeyReference.prototype, 'subjectPublicKeyInfo');
+AsnProp({ type: AsnPropTypes.Utf8String, context: 0, optional: true })(SignetKeyReference.prototype, 'label');
 
 function checkedLabel(label: string): string {
   const bytes = Buffer.byteLength(label);

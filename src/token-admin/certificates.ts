@@ -6,7 +6,7 @@ import pkcs11 from 'pkcs11js';
 import { SignetError } from '../errors.js';
 import { idOf } from './key-templates.js';
 import type { Session } from './open-token.js';
-import { findObjects, type TokenKey } from './token-keys.js';
+import { findObjects, isOfKey, type TokenKey } from './token-keys.js';
 
 /** As many as a Key message carries (keys.proto). */
 export const CHAIN_CERTIFICATES_MAX = 8;
@@ -18,7 +18,8 @@ export const CHAIN_CERTIFICATES_MAX = 8;
 export function storeChain(session: Session, key: TokenKey, chain: readonly X509Certificate[]): void {
   requireChain(key, chain);
   const id = Buffer.from(key.id, 'hex');
-  const earlier = findObjects(session, graphene.ObjectClass.CERTIFICATE, { id });
+  const sameId = findObjects(session, graphene.ObjectClass.CERTIFICATE, { id });
+  const earlier = sameId.filter((object) => isOfKey(object, key.key));
   const [leaf, ...issuers] = chain as [X509Certificate, ...X509Certificate[]];
   storeCertificate(session, leaf, id, key.label);
   for (const object of earlier) session.destroy(object);
@@ -33,7 +34,7 @@ export function storeChain(session: Session, key: TokenKey, chain: readonly X509
 export function readChain(session: Session, key: TokenKey): X509Certificate[] {
   const all = allCertificates(session);
   const chain = all
-    .filter((certificate) => isOfKey(certificate, key))
+    .filter((certificate) => certifies(certificate, key))
     .sort(newestFirst)
     .slice(0, 1);
   for (let last = chain[0]; last && chain.length < CHAIN_CERTIFICATES_MAX; last = chain.at(-1)) {
@@ -42,6 +43,11 @@ export function readChain(session: Session, key: TokenKey): X509Certificate[] {
     chain.push(issuer);
   }
   return chain;
+}
+
+/** What a server sends: the chain without its root, which clients have of their own or not at all (RFC 8446 section 4.4.2). */
+export function servedChain(chain: readonly X509Certificate[]): readonly X509Certificate[] {
+  return chain.filter((certificate, i) => i === 0 || !isSelfSigned(certificate));
 }
 
 /** SHA-256 of the certificate's SubjectPublicKeyInfo, hexadecimal. */
@@ -64,7 +70,7 @@ function requireChain(key: TokenKey, chain: readonly X509Certificate[]): void {
     const expected = `expected 1 to ${CHAIN_CERTIFICATES_MAX} certificates, leaf first`;
     throw new SignetError('invalid_argument', `${expected}; ${chain.length} came`);
   }
-  if (!isOfKey(leaf, key)) {
+  if (!certifies(leaf, key)) {
     throw new SignetError(
       'invalid_argument',
       `the first certificate (${leaf.subject}) is not of the key "${key.label}"`,
@@ -80,7 +86,7 @@ function requireChain(key: TokenKey, chain: readonly X509Certificate[]): void {
   });
 }
 
-function isOfKey(certificate: X509Certificate, key: TokenKey): boolean {
+function certifies(certificate: X509Certificate, key: TokenKey): boolean {
   return certificate.publicKey.equals(key.key.keyObject) || spkiSha256Of(certificate) === key.key.spkiSha256;
 }
 

@@ -1,7 +1,6 @@
 import { KEY_RECIPES, type KeyKind } from './key-kinds.js';
 import { PRIVATE_KEY_TEMPLATE, PUBLIC_KEY_TEMPLATE } from './key-templates.js';
 import { admitKey, requireFreeLabel } from './new-key.js';
-import { publicKeyOfObject } from './object-public-key.js';
 import type { Session } from './open-token.js';
 import type { TokenKey } from './token-keys.js';
 
@@ -14,5 +13,5 @@ export function generateKey(session: Session, kind: KeyKind, label: string): Tok
     { ...PUBLIC_KEY_TEMPLATE, ...publicTemplate, label },
     { ...PRIVATE_KEY_TEMPLATE, label },
   );
-  return admitKey(session, privateKey, publicKey, publicKeyOfObject(publicKey), label);
+  return admitKey(session, privateKey, publicKey, label);
 }

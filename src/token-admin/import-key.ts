@@ -25,7 +25,7 @@ export function importKey(session: Session, secret: KeyObject, label: string): T
   try {
     const publicTemplate = { ...PUBLIC_KEY_TEMPLATE, ...shared, ...publicHalf, label };
     const publicKey = session.create({ ...publicTemplate, class: graphene.ObjectClass.PUBLIC_KEY });
-    return admitKey(session, privateKey, publicKey, key, label);
+    return admitKey(session, privateKey, publicKey, label);
   } catch (thrown) {
     destroyQuietly(session, privateKey);
     throw thrown;

@@ -1,7 +1,8 @@
 import type graphene from 'graphene-pk11';
-import { SignetError } from '../errors.js';
 import type { PublicKey } from '../public-key.js';
+import { KeyExists } from './key-errors.js';
 import { idOf } from './key-templates.js';
+import { publicKeyOfObject } from './object-public-key.js';
 import type { Session } from './open-token.js';
 import { proveKey } from './prove-key.js';
 import { listKeys, type TokenKey } from './token-keys.js';
@@ -20,22 +21,15 @@ export function requireNewKey(session: Session, key: PublicKey): void {
   if (same) throw new KeyExists(`the token has this key already, as "${same.label}"`);
 }
 
-export class KeyExists extends SignetError {
-  constructor(message: string) {
-    super('invalid_argument', message);
-    this.name = 'KeyExists';
-  }
-}
-
 /** Gives both halves their CKA_ID and proves the pair. A pair that fails leaves the token again. */
 export function admitKey(
   session: Session,
   privateKey: graphene.SessionObject,
   publicKeyObject: graphene.SessionObject,
-  key: PublicKey,
   label: string,
 ): TokenKey {
   try {
+    const key = publicKeyOfObject(publicKeyObject);
     const id = idOf(key.spkiSha256);
     privateKey.setAttribute({ id });
     publicKeyObject.setAttribute({ id });

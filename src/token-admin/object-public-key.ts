@@ -45,8 +45,9 @@ function rsaJwk(object: graphene.SessionObject): JsonWebKey {
   return { kty: 'RSA', n: base64url(modulus as Buffer), e: base64url(publicExponent as Buffer) };
 }
 
+// graphene knows CKA_EC_PARAMS by two names and answers with the older one.
 function ecJwk(object: graphene.SessionObject): JsonWebKey {
-  const curve = EC_CURVES.find(({ oid }) => oid.equals(object.getAttribute('paramsEC') as Buffer));
+  const curve = EC_CURVES.find(({ oid }) => oid.equals(object.getAttribute('paramsECDSA') as Buffer));
   if (!curve)
     throw new SignetError('invalid_argument', 'expected a key on P-256, P-384 or P-521; the token has another curve');
   const point = pointOf(object, 1 + 2 * curve.bytes);

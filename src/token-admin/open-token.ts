@@ -1,6 +1,5 @@
 import graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
-import { readPin } from '../config/pin.js';
 import type { TokenConfig } from '../config/schema.js';
 import { SignetError } from '../errors.js';
 import { openModuleDeepbind } from '../native-addon.js';
@@ -10,11 +9,14 @@ export type Session = graphene.Session;
 
 /**
  * Runs `work` in a read-write session that is logged in as the user, and leaves the module clean however it ends.
- * One token at a time in one process: the module's environment is the process' own.
+ * Fills `pin` with zeros. One token at a time in one process: the module's environment is the process' own.
  * Throws SignetError token_failed: the module does not load, the token is not there, the PIN is wrong.
  */
-export async function withToken<T>(token: TokenConfig, work: (session: Session) => Promise<T> | T): Promise<T> {
-  const pin = readPin(token);
+export async function withToken<T>(
+  token: TokenConfig,
+  pin: Buffer,
+  work: (session: Session) => Promise<T> | T,
+): Promise<T> {
   return withModule(token.module, token.environment, token.library_parameters, async (module) => {
     const session = logIn(slotOf(module, token), pin, token);
     pin.fill(0);

@@ -2,6 +2,7 @@ import graphene from 'graphene-pk11';
 import { SignetError } from '../errors.js';
 import { describeKeyName, type KeyName } from '../key-name.js';
 import type { PublicKey } from '../public-key.js';
+import { KeyNotFound } from './key-errors.js';
 import { publicKeyOfObject } from './object-public-key.js';
 import type { Session } from './open-token.js';
 
@@ -12,7 +13,7 @@ export interface TokenKey {
   readonly id: string;
   readonly key: PublicKey;
   readonly privateKey: graphene.SessionObject;
-  /** The public key objects of the same CKA_ID. */
+  /** The public key objects that hold `key`. */
   readonly publicKeys: readonly graphene.SessionObject[];
 }
 
@@ -61,14 +62,6 @@ export function findKey(session: Session, name: KeyName): TokenKey {
   throw new KeyNotFound(`the token has no key ${describeKeyName(name)}; \`signet keys list\` shows those that it has`);
 }
 
-/** No key, or more than one, has the name. */
-export class KeyNotFound extends SignetError {
-  constructor(message: string) {
-    super('invalid_argument', message);
-    this.name = 'KeyNotFound';
-  }
-}
-
 /** The objects of a class, with any other attributes given. */
 export function findObjects(
   session: Session,
@@ -101,9 +94,19 @@ function isNamed(key: TokenKey, name: KeyName): boolean {
 /** The public half comes from its own object, or a certificate; both carry the private key's CKA_ID by PKCS#11's convention. */
 function describePrivateKey(session: Session, privateKey: graphene.SessionObject, label: string, id: string): TokenKey {
   const sameId = { id: Buffer.from(id, 'hex') };
-  const publicKeys = findObjects(session, graphene.ObjectClass.PUBLIC_KEY, sameId);
+  const candidates = findObjects(session, graphene.ObjectClass.PUBLIC_KEY, sameId);
   const certificates = findObjects(session, graphene.ObjectClass.CERTIFICATE, sameId);
-  const source =
-    publicKeys.find((object) => labelOf(object) === label) ?? publicKeys[0] ?? certificates[0] ?? privateKey;
-  return { label, id, key: publicKeyOfObject(source), privateKey, publicKeys };
+  const named = candidates.find((object) => labelOf(object) === label);
+  const key = publicKeyOfObject(named ?? candidates[0] ?? certificates[0] ?? privateKey);
+  // An id is no proof: keys of other programs often have none, or the same.
+  return { label, id, key, privateKey, publicKeys: candidates.filter((object) => isOfKey(object, key)) };
+}
+
+/** Whether a public key object or a certificate holds this key. */
+export function isOfKey(object: graphene.SessionObject, key: PublicKey): boolean {
+  try {
+    return publicKeyOfObject(object).spkiSha256 === key.spkiSha256;
+  } catch {
+    return false;
+  }
 }

@@ -1,0 +1,61 @@
+import { Command } from 'commander';
+import { VERSION } from '../version.js';
+import type { Cli } from './cli.js';
+import { registerCertsCsr } from './commands/certs-csr.js';
+import { registerCertsExport } from './commands/certs-export.js';
+import { registerCertsImport } from './commands/certs-import.js';
+import { registerCertsIssue } from './commands/certs-issue.js';
+import { registerCertsSelfSign } from './commands/certs-self-sign.js';
+import { registerCheck } from './commands/check.js';
+import { registerInit } from './commands/init.js';
+import { registerKeysDelete } from './commands/keys-delete.js';
+import { registerKeysExport } from './commands/keys-export.js';
+import { registerKeysGenerate } from './commands/keys-generate.js';
+import { registerKeysImport } from './commands/keys-import.js';
+import { registerKeysList } from './commands/keys-list.js';
+import { registerKeysState } from './commands/keys-state.js';
+import { registerServe } from './commands/serve.js';
+import { registerSign } from './commands/sign.js';
+import { registerStatus } from './commands/status.js';
+import { registerVerify } from './commands/verify.js';
+import { EXIT_CODES } from './exit-codes.js';
+
+/** The whole command line. Commands load what is heavy only when they run. */
+export function createProgram(cli: Cli): Command {
+  const program = new Command('signet')
+    .description('Keyless TLS: keys stay in the token, servers sign through the service.')
+    .version(VERSION)
+    .option('--config <file>', 'configuration file (default: SIGNET_CONFIG, ./signet.yaml, /etc/signet/signet.yaml)')
+    .option('--json', 'print the result, or the error, as one line of JSON on stdout')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => cli.stdout.write(text), writeErr: (text) => cli.stderr.write(text) })
+    .exitOverride()
+    .addHelpText('after', exitCodeHelp);
+  registerInit(program, cli);
+  registerServe(program, cli);
+  registerStatus(program, cli);
+  registerCheck(program, cli);
+  registerSign(program, cli);
+  registerVerify(program, cli);
+
+  const keys = program.command('keys').description('keys on the token');
+  registerKeysGenerate(keys, cli);
+  registerKeysImport(keys, cli);
+  registerKeysList(keys, cli);
+  registerKeysState(keys, cli);
+  registerKeysDelete(keys, cli);
+  registerKeysExport(keys, cli);
+
+  const certs = program.command('certs').description('certificates of the keys, made offline with the PIN');
+  registerCertsCsr(certs, cli);
+  registerCertsSelfSign(certs, cli);
+  registerCertsIssue(certs, cli);
+  registerCertsImport(certs, cli);
+  registerCertsExport(certs, cli);
+  return program;
+}
+
+function exitCodeHelp(): string {
+  const lines = Object.values(EXIT_CODES).map(({ code, meaning }) => `  ${code}  ${meaning}`);
+  return `\nExit codes:\n${lines.join('\n')}\n`;
+}

@@ -9,8 +9,8 @@ import { startsAsClientHello } from './tls12-client-message.js';
  *
  * TLS puts no context string here, so 64 bytes are the caller's choice. What keeps other signed things out: the point must be a
  * public key of its group, the group must be granted, and the whole must not be the body of a signed ASN.1 structure. The last
- * is needed although the point is checked: a certificate body of 165 bytes can end in an issuerUniqueID whose bytes
- * complete a point on P-384. Random randoms have that form about once in 10^9 handshakes; such a handshake is refused.
+ * is needed although the point is checked: a revocation list or a certification request can hold a string that completes
+ * a point in its last bytes. Honest randoms have that form so rarely (docs/tls-bound-signing.md) that such a handshake is refused.
  */
 export function isTls12ServerMessage(message: Buffer, groups: ReadonlySet<Tls12Group>): boolean {
   if (message.length < POINT_AT || message[RANDOMS_BYTES] !== NAMED_CURVE) return false;

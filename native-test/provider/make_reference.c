@@ -51,7 +51,8 @@ int main(int argc, char **argv) {
     memcpy(at, version, sizeof version);
     memcpy(at + sizeof version, spki, (size_t)spki_len);
     at += (int)sizeof version + spki_len;
-    if (argv[1][0] != '\0') put_label(&at, argv[1]);
+    if (argv[1][0] != '\0')
+        put_label(&at, argv[1]);
     PEM_write(stdout, "SIGNET KEY REFERENCE", "", der, at - der);
     OPENSSL_free(spki);
     EVP_PKEY_free(key);

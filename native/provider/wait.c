@@ -1,0 +1,138 @@
+/*
+ * Inside an ASYNC_JOB (SSL_MODE_ASYNC) the job pauses until the client calls `done`, which makes an eventfd readable;
+ * whoever runs the job polls that descriptor and resumes it.
+ *
+ * There is one eventfd per ASYNC_WAIT_CTX, that is per connection: made at its first signature, used for all, closed
+ * when the ASYNC_WAIT_CTX is freed. Closing it earlier would break HAProxy, which forgets a descriptor only later. A
+ * connection may be freed while its job is paused, so the client's thread holds the eventfd as well.
+ *
+ * Every `done` adds 1 to the eventfd and the job that waited takes exactly this 1: reading it is the test whether it
+ * was resumed for a reason, for jobs are also resumed without one.
+ */
+#include "wait.h"
+#include <errno.h>
+#include <openssl/async.h>
+#include <openssl/crypto.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/*
+ * Where pausing is blocked (ASYNC_block_pause) ASYNC_pause_job returns at once. After so many resumes for nothing the
+ * thread sleeps a little in between, so that it does not burn until the answer comes.
+ */
+#define VAIN_RESUMES_MAX 64
+#define NAP_MS 1
+
+typedef struct {
+    atomic_int references;
+    int fd;
+} bell;
+
+static bell *bell_of(ASYNC_WAIT_CTX *connection);
+static bell *bell_new(ASYNC_WAIT_CTX *connection);
+static void bell_release(bell *bell);
+static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_FD fd, void *bell);
+static void bell_ring(void *bell);
+static int bell_rang(bell *bell);
+static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result);
+static signet_status fail(signet_sign_result *result, const char *reason);
+
+signet_status signet__sign_and_wait(signet_client *client, const signet_sign_request *request,
+                                    signet_sign_result *result) {
+    ASYNC_JOB *job = ASYNC_get_current_job();
+    int saved_errno = errno;
+    signet_pending *pending;
+    signet_status status;
+    bell *bell;
+
+    if (job == NULL)
+        return signet_client_sign(client, request, result);
+    bell = bell_of(ASYNC_get_wait_ctx(job));
+    if (bell == NULL)
+        return fail(result, "no descriptor to wait on: out of descriptors or memory");
+    atomic_fetch_add(&bell->references, 1);
+    pending = signet_client_start(client, request, bell_ring, bell);
+    if (pending == NULL) {
+        bell_release(bell);
+        return fail(result, "the request could not be started: out of memory");
+    }
+    status = pause_until_done(pending, bell, result);
+    errno = saved_errno;
+    return status;
+}
+
+static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result) {
+    for (int vain = 0; !bell_rang(bell); vain++) {
+        struct pollfd wait = {.fd = bell->fd, .events = POLLIN};
+        if (vain > VAIN_RESUMES_MAX)
+            poll(&wait, 1, NAP_MS);
+        if (ASYNC_pause_job())
+            continue;
+        signet_pending_abandon(pending);
+        if (!bell_rang(bell))
+            bell_release(bell);
+        return fail(result, "libcrypto could not pause the job");
+    }
+    return signet_pending_take(pending, result);
+}
+
+/* The address is the name of our descriptor in an ASYNC_WAIT_CTX. */
+static const char bell_key;
+
+static bell *bell_of(ASYNC_WAIT_CTX *connection) {
+    OSSL_ASYNC_FD fd;
+    void *found = NULL;
+    if (ASYNC_WAIT_CTX_get_fd(connection, &bell_key, &fd, &found))
+        return found;
+    return bell_new(connection);
+}
+
+static bell *bell_new(ASYNC_WAIT_CTX *connection) {
+    bell *bell = OPENSSL_malloc(sizeof *bell);
+    if (bell == NULL)
+        return NULL;
+    atomic_init(&bell->references, 1);
+    bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bell->fd >= 0 && ASYNC_WAIT_CTX_set_wait_fd(connection, &bell_key, bell->fd, bell, bell_freed))
+        return bell;
+    bell_release(bell);
+    return NULL;
+}
+
+static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_FD fd, void *bell) {
+    (void)connection, (void)key, (void)fd;
+    bell_release(bell);
+}
+
+static void bell_release(bell *bell) {
+    if (atomic_fetch_sub(&bell->references, 1) > 1)
+        return;
+    if (bell->fd >= 0)
+        close(bell->fd);
+    OPENSSL_free(bell);
+}
+
+/* Called by the client, from its thread or inside signet_client_start. */
+static void bell_ring(void *bell_in) {
+    bell *bell = bell_in;
+    int saved_errno = errno;
+    ssize_t written = eventfd_write(bell->fd, 1);
+    (void)written; /* cannot fail: one ring per request */
+    errno = saved_errno;
+    bell_release(bell);
+}
+
+static int bell_rang(bell *bell) {
+    eventfd_t rings;
+    return eventfd_read(bell->fd, &rings) == 0;
+}
+
+static signet_status fail(signet_sign_result *result, const char *reason) {
+    result->status = SIGNET_INTERNAL;
+    result->signature_len = 0;
+    snprintf(result->reason, sizeof result->reason, "%s", reason);
+    return SIGNET_INTERNAL;
+}

@@ -1,0 +1,13 @@
+/* One signature from the service: waits in place, or, inside an ASYNC_JOB, lets the thread do something else meanwhile.
+ */
+#ifndef SIGNET_PROVIDER_WAIT_H
+#define SIGNET_PROVIDER_WAIT_H
+
+#include "signet_client.h"
+
+/* As signet_client_sign. No lock, no thread-local and no mark on the error queue may be held here: another job may run
+ * in between. */
+signet_status signet__sign_and_wait(signet_client *client, const signet_sign_request *request,
+                                    signet_sign_result *result);
+
+#endif

@@ -16,8 +16,9 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   audit: [],
   metrics: [],
   'token-admin': [],
+  x509: [],
   admin: ['transport', 'keys', 'scheduler', 'pool'],
-  cli: ['admin', 'token-admin', 'transport', 'keys', 'root-program'],
+  cli: ['admin', 'token-admin', 'x509', 'transport', 'keys', 'root-program'],
 };
 /** Files of src/ that join everything. */
 const PROGRAMS = ['desk.ts', 'service.ts', 'main.ts'];

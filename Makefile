@@ -101,8 +101,9 @@ dist/.stamp: $(sources) tsconfig.json tsconfig.build.json src/gen/.stamp $(npm)
 
 # Each native part brings its own rules; they build into $(BUILD).
 BUILD := build
+SIGNET_BUILD := $(BUILD)/native
 include $(wildcard native/*/*.mk)
-native_products := $(BUILD)/signet_addon.node $(BUILD)/native/signet.so
+native_products := $(BUILD)/signet_addon.node $(SIGNET_BUILD)/signet.so
 .PHONY: native
 native: $(native_products)
 $(native_products): | $(npm)

@@ -110,6 +110,14 @@ export class Conversation {
     this.#carrier.send({ id: 0, body: { $case: 'goAway', value: { reason: sentence(reason) } } });
   }
 
+  /** The caller asks nothing more but waits for its answers: ends when they are given. */
+  finish(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'leaving';
+    this.#leftMs = Number.NEGATIVE_INFINITY;
+    this.sweep(performance.now());
+  }
+
   /** Ends a leaving conversation whose time for crossing requests is over and that has nothing in flight. */
   sweep(nowMs: number): void {
     if (this.#state !== 'leaving' || this.#inFlight.size > 0 || nowMs - this.#leftMs < GO_AWAY_CROSSING_MS) return;

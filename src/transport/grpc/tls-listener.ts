@@ -1,0 +1,93 @@
+import { constants } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import type { CertificateCaller } from '../../caller.js';
+import type { TcpConfig } from '../../config/schema.js';
+import { SignetError } from '../../errors.js';
+import type { Listener } from '../unix-listener.js';
+import { certificateNames } from './certificate-names.js';
+
+export interface TlsListenerOptions {
+  readonly handshakeTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly log: Logger;
+}
+
+/**
+ * Listens on TCP with mutual TLS: a caller without a certificate of the configured CA gets no further than the handshake.
+ * No session is resumed, so that a caller's certificate is looked at on every connection.
+ */
+export async function listenTls(
+  config: TcpConfig,
+  options: TlsListenerOptions,
+  onConnection: (socket: TLSSocket, caller: CertificateCaller) => void,
+): Promise<Listener> {
+  const server = createTlsServer(config, options);
+  server.on('secureConnection', (socket) => {
+    const caller = certificateCaller(socket);
+    if (caller === undefined) socket.destroy();
+    else onConnection(socket, caller);
+  });
+  server.on('tlsClientError', (error, socket) => {
+    options.log.info(
+      { remote: `${socket.remoteAddress}:${socket.remotePort}`, reason: error.message },
+      'TLS handshake failed',
+    );
+  });
+  await listen(server, config);
+  const address = server.address() as { port: number };
+  return { address: `${config.host}:${address.port}`, close: () => server.close() };
+}
+
+function createTlsServer(config: TcpConfig, options: TlsListenerOptions): Server {
+  try {
+    const server = createServer({
+      ...secureContext(config),
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+      handshakeTimeout: options.handshakeTimeoutMs,
+    });
+    server.maxConnections = options.connectionsMax;
+    return server;
+  } catch (cause) {
+    throw new SignetError(
+      'invalid_argument',
+      `expected a certificate, its key and a CA, in PEM, for ${config.host}:${config.port}; ${(cause as Error).message} came`,
+      { cause },
+    );
+  }
+}
+
+function secureContext(config: TcpConfig): SecureContextOptions {
+  return {
+    cert: readFileSync(config.certificate_file),
+    key: readFileSync(config.key_file),
+    ca: readFileSync(config.client_ca_file),
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  };
+}
+
+function certificateCaller(socket: TLSSocket): CertificateCaller | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (!socket.authorized || certificate === undefined || socket.alpnProtocol !== 'h2') return undefined;
+  const remote = `${socket.remoteAddress}:${socket.remotePort}`;
+  return { kind: 'certificate', names: certificateNames(certificate), remote };
+}
+
+function listen(server: Server, config: TcpConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new SignetError(
+          'invalid_argument',
+          `expected a free address; ${cause.message} came for ${config.host}:${config.port}; use another`,
+          { cause },
+        ),
+      ),
+    );
+    server.listen({ host: config.host, port: config.port }, resolve);
+  });
+}

@@ -27,7 +27,7 @@ end_test() {
 
 show_logs() {
   local log
-  for log in "$dir"/{site,service,error}.log "$dir/nginx.out"; do
+  for log in "$dir"/{service,error}.log "$dir/nginx.out"; do
     if [[ -s "$log" ]]; then
       echo "--- the end of ${log##*/}" >&2
       tail -n 15 "$log" >&2

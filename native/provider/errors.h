@@ -38,7 +38,7 @@ void signet__errors_from_core(signet__errors *errors, const OSSL_CORE_HANDLE *ha
 /* Adds one error to the queue; always 0, so that a caller can return it. */
 int signet__raise_at(const signet__errors *errors, const char *file, int line, const char *func, int reason,
                      const char *format, ...) __attribute__((format(printf, 6, 7)));
-#define signet__raise(errors, ...) signet__raise_at(errors, __FILE__, __LINE__, __func__, __VA_ARGS__)
+#define signet__raise(errors, ...) signet__raise_at(errors, __FILE_NAME__, __LINE__, __func__, __VA_ARGS__)
 
 void signet__errors_begin(void);
 /* Forgets what was raised since signet__errors_begin if ok, keeps it otherwise; gives ok back. */

@@ -109,6 +109,15 @@ const limits = record('limits', {
   drain_timeout_ms: integer(1, 600_000).default(4_500),
 });
 
+const audit = record('the audit', {
+  file: path,
+  on_failure: word(['refuse', 'continue']).default('refuse'),
+  fsync_ms: integer(1, 60_000).default(1_000),
+  rotate_bytes: integer(65_536, 2 ** 40).default(256 * 1024 * 1024),
+  keep_files: integer(0, 1_000).default(8),
+  publish_head_ms: integer(1_000, 86_400_000).default(60_000),
+});
+
 export const configSchema = record('a configuration', {
   version: z.literal(1, { error: '1, the version of this format' }),
   tokens: list('tokens', token, 1, 16),
@@ -123,7 +132,7 @@ export const configSchema = record('a configuration', {
   principals: list('principals', principal, 0, 10_000).default([]),
   grants: list('grants', grant, 0, 10_000).default([]),
   limits: limits.prefault({}),
-  audit: record('the audit', { file: path }).optional(),
+  audit: audit.optional(),
   log: record('the log', {
     level: word(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   }).prefault({}),

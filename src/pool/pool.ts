@@ -20,6 +20,10 @@ export interface Pool {
   onReturn: (job: SignJob) => void;
   /** Called when the keys that the tokens hold have changed. One listener: the key ring. */
   onKeys: (keys: readonly ServedKey[]) => void;
+  /** Called when a signer has become ready or has ended. One listener: the health service. */
+  onSigners: () => void;
+  /** Whether every token has told its keys once, or is out of use. Before, a key that is not known may be one of a token that is late. */
+  allKeysKnown(): boolean;
   signers(): readonly SignerView[];
   /** Lets every signer look for its keys again; resolves when all living ones have answered. */
   refreshKeys(): Promise<void>;

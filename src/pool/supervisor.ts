@@ -24,6 +24,7 @@ class Supervisor implements Pool, TokenListener {
   onRoom: () => void = () => {};
   onReturn: (job: SignJob) => void = (job) => this.#fail(job, 'unavailable', 'the signer ended');
   onKeys: (keys: readonly ServedKey[]) => void = () => {};
+  onSigners: () => void = () => {};
 
   readonly #log: Logger;
   readonly #tokens: readonly TokenSigners[];
@@ -51,6 +52,10 @@ class Supervisor implements Pool, TokenListener {
     return this.#tokens.some((token) => token.holds(spkiSha256));
   }
 
+  allKeysKnown(): boolean {
+    return this.#tokens.every((token) => token.keysKnown);
+  }
+
   signers(): readonly SignerView[] {
     return this.#tokens.flatMap((token) => token.views());
   }
@@ -67,6 +72,10 @@ class Supervisor implements Pool, TokenListener {
 
   onKeysChanged(): void {
     this.#guarded(() => this.onKeys(mergeKeys(this.#tokens.map(({ config, keys }) => ({ name: config.name, keys })))));
+  }
+
+  onSignersChanged(): void {
+    this.#guarded(() => this.onSigners());
   }
 
   onAnswer(job: SignJob, answer: AnswerFrame, token: TokenSigners): void {

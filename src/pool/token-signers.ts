@@ -9,6 +9,7 @@ import { type TokenKeys, tokenKeysOf } from './token-keys.js';
 
 export interface TokenListener {
   onKeysChanged(): void;
+  onSignersChanged(): void;
   onRoom(): void;
   onAnswer(job: SignJob, answer: AnswerFrame, token: TokenSigners): void;
   /** Jobs that a dead signer left. */
@@ -42,6 +43,7 @@ export class TokenSigners {
   readonly #places: Place[];
   #keys: TokenKeys = tokenKeysOf([]);
   #pinProven = false;
+  #toldOnce = false;
   #closing = false;
   /** Why no signer is to be started any more. */
   #shutBecause: string | undefined;
@@ -62,6 +64,11 @@ export class TokenSigners {
   /** Whether the key is here and a signer lives or will be replaced. */
   holds(spkiSha256: string): boolean {
     return this.#shutBecause === undefined && !this.#closing && this.#keys.bySpki.has(spkiSha256);
+  }
+
+  /** Whether there is nothing more to be learnt about its keys at the start. */
+  get keysKnown(): boolean {
+    return this.#toldOnce || this.#shutBecause !== undefined;
   }
 
   /** The signers that live. */
@@ -140,10 +147,12 @@ export class TokenSigners {
     this.#log.info({ signer: signer.pid, keys: keys.bySpki.size }, 'signer is ready');
     place.readyMs = performance.now();
     this.#pinProven = true;
+    this.#toldOnce = true;
     if (keys !== this.#keys) {
       this.#keys = keys;
       this.#listener.onKeysChanged();
     }
+    this.#listener.onSignersChanged();
     this.#listener.onRoom();
     this.fill();
   }
@@ -159,6 +168,7 @@ export class TokenSigners {
     if (reason === 'wrong_pin') this.#shut(`wrong PIN: ${message}`, 'correct the PIN and restart the service');
     this.#fillLater(place);
     this.#listener.onOrphans(jobs);
+    this.#listener.onSignersChanged();
     if (this.signers.length === 0) this.#onEmpty();
   }
 

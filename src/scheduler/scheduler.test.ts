@@ -16,6 +16,8 @@ class TestPool implements Pool {
   onRoom = () => {};
   onReturn: (job: SignJob) => void = () => {};
   onKeys = () => {};
+  onSigners = () => {};
+  allKeysKnown = () => true;
   constructor(room: number) {
     this.room = room;
   }
@@ -172,6 +174,7 @@ function bench(room: number, queueJobsMax = 1000) {
 }
 
 interface TestJob extends SignJob {
+  finished: boolean;
   home: string;
   outcome: Outcome | undefined;
   onFinish: () => void;

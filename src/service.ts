@@ -1,0 +1,146 @@
+import type { Logger } from 'pino';
+import { startAdminTransport } from './admin/admin-service.js';
+import { ServiceAdministration } from './admin/service-administration.js';
+import { AuditLog } from './audit/audit-log.js';
+import { loadConfig } from './config/load.js';
+import { readPin } from './config/pin.js';
+import type { Config } from './config/schema.js';
+import { Desk } from './desk.js';
+import { DisabledKeys } from './keys/disabled-keys.js';
+import { KeyRing } from './keys/key-ring.js';
+import { createLog } from './log.js';
+import { peerCredentials } from './native-addon.js';
+import { createPolicy } from './policy/grants.js';
+import type { Pool } from './pool/pool.js';
+import { createPool } from './pool/supervisor.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import { startGrpcTransport } from './transport/grpc/grpc-transport.js';
+import { startSocketTransport } from './transport/socket/socket-transport.js';
+import type { Transport } from './transport/transport.js';
+import { VERSION } from './version.js';
+
+/**
+ * Runs the service until SIGTERM, SIGINT or an administrator's drain. Resolves when everything that it started has ended.
+ * Throws SignetError if it cannot start.
+ */
+export async function serve(configFile: string): Promise<void> {
+  const config = loadConfig(configFile);
+  const log = createLog(config.log.level);
+  const end = new AbortController();
+  const onSignal = () => end.abort();
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
+  const pool = createPool(config.tokens, log, readPin);
+  const transports: Transport[] = [];
+  try {
+    const stations = joinStations(config, log, pool, audit);
+    await keysKnown(pool);
+    transports.push(...(await openDoors(config, log, stations, end)));
+    log.info({ addresses: transports.flatMap(({ addresses }) => addresses), version: VERSION }, 'serving');
+    await aborted(end.signal);
+    log.info({ unfinished: stations.scheduler.unfinished }, 'draining');
+    await Promise.all(transports.map((transport) => transport.drain(config.limits.drain_timeout_ms)));
+    stations.scheduler.stop();
+  } finally {
+    for (const transport of transports) transport.close();
+    await pool.close(SIGNER_END_MS);
+    await audit?.close();
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    log.info('ended');
+  }
+}
+
+/** How long the signers have to end when nothing is in flight any more, in milliseconds. */
+const SIGNER_END_MS = 400;
+
+/**
+ * How long the service waits for its tokens before it takes requests all the same, in milliseconds: callers then read `unavailable`
+ * and can go to another service, which they could not tell from a socket that is not there.
+ */
+const KEYS_KNOWN_MS = 5_000;
+
+type Stations = ReturnType<typeof joinStations>;
+
+function joinStations(config: Config, log: Logger, pool: Pool, audit: AuditLog | undefined) {
+  const keys = new KeyRing(config.catalogue_file, new DisabledKeys(config.state_dir), log);
+  pool.onKeys = (found) => keys.replace(found);
+  const scheduler = new Scheduler(pool, config.limits.queue_jobs_max);
+  const desk = new Desk({
+    policy: createPolicy(config),
+    keys,
+    scheduler,
+    audit,
+    log,
+    allKeysKnown: () => pool.allKeysKnown(),
+    signTimeoutMs: config.limits.sign_timeout_ms,
+  });
+  return { keys, pool, scheduler, desk };
+}
+
+async function openDoors(config: Config, log: Logger, stations: Stations, end: AbortController): Promise<Transport[]> {
+  const { desk, pool } = stations;
+  const { limits } = config;
+  const common = { limits, log, signing: desk, peerCredentials };
+  const administration = new ServiceAdministration({
+    ...stations,
+    tally: desk.tally,
+    version: VERSION,
+    isDraining: () => end.signal.aborted,
+    drain: () => end.abort(),
+  });
+  const doors = [
+    startSocketTransport({ ...common, sockets: config.sockets }),
+    startGrpcTransport({ ...common, ...config.grpc, health: healthOf(pool) }),
+    startAdminTransport({ admin: config.admin, administration, limits, log, peerCredentials }),
+  ];
+  return allOrNone(doors);
+}
+
+/** If one door does not open, those that did are closed again. */
+async function allOrNone(doors: readonly Promise<Transport>[]): Promise<Transport[]> {
+  const settled = await Promise.allSettled(doors);
+  const open = settled.flatMap((door) => (door.status === 'fulfilled' ? [door.value] : []));
+  const failed = settled.find((door) => door.status === 'rejected');
+  if (!failed) return open;
+  for (const door of open) door.close();
+  throw failed.reason;
+}
+
+function healthOf(pool: Pool) {
+  return {
+    serving: () => pool.signers().some((signer) => signer.state === 'ready'),
+    onChange: (listener: () => void) => {
+      pool.onSigners = listener;
+    },
+  };
+}
+
+/** Resolves when every token has told its keys, or when the time is over. */
+function keysKnown(pool: Pool): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, KEYS_KNOWN_MS);
+    pool.onSigners = () => {
+      if (!pool.allKeysKnown()) return;
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function auditOptions(audit: NonNullable<Config['audit']>) {
+  return {
+    file: audit.file,
+    onFailure: audit.on_failure,
+    fsyncMs: audit.fsync_ms,
+    rotateBytes: audit.rotate_bytes,
+    keepFiles: audit.keep_files,
+    publishHeadMs: audit.publish_head_ms,
+  };
+}

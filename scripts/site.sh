@@ -25,24 +25,28 @@ signet() {
 site_make() {
   local dir=$1 log="$1/site.log"
   mkdir -p "$dir/web/tmp"
-  {
-    "$root/bin/signet" init "$dir"
-    grep -q '^audit:' "$dir/signet.yaml" || printf '\naudit:\n  file: audit.log\n' >>"$dir/signet.yaml"
-    signet "$dir" keys generate --type p256 --label ca
-    signet "$dir" keys generate --type p256 --label www-ec
-    signet "$dir" keys generate --type rsa2048 --label www-rsa
-    signet "$dir" certs self-sign --key ca --ca --subject 'CN=Signet demo CA' --out "$dir/web/ca.crt"
-    site_certificate "$dir" ec
-    site_certificate "$dir" rsa
-  } >>"$log" 2>&1 || give_up "the site could not be made; $log ends with:" "$(tail -n 5 "$log")"
+  site_steps "$dir" >>"$log" 2>&1 || give_up "the site could not be made; $log ends with:" "$(tail -n 5 "$log")"
   openssl_conf "$dir"
+}
+
+# Joined by &&: within a condition `set -e` is off.
+site_steps() {
+  local dir=$1
+  "$root/bin/signet" init "$dir" &&
+    { grep -q '^audit:' "$dir/signet.yaml" || printf '\naudit:\n  file: audit.log\n' >>"$dir/signet.yaml"; } &&
+    signet "$dir" keys generate --type p256 --label ca &&
+    signet "$dir" keys generate --type p256 --label www-ec &&
+    signet "$dir" keys generate --type rsa2048 --label www-rsa &&
+    signet "$dir" certs self-sign --key ca --ca --subject 'CN=Signet demo CA' --out "$dir/web/ca.crt" &&
+    site_certificate "$dir" ec &&
+    site_certificate "$dir" rsa
 }
 
 site_certificate() {
   local dir=$1 kind=$2
   signet "$dir" certs issue --ca ca --key "www-$kind" --subject "CN=$kind.signet.test" --dns "$kind.signet.test" \
-    --out "$dir/web/$kind.crt"
-  signet "$dir" keys export --key "www-$kind" --reference --out "$dir/web/$kind.key"
+    --out "$dir/web/$kind.crt" &&
+    signet "$dir" keys export --key "www-$kind" --reference --out "$dir/web/$kind.key"
 }
 
 # The provider goes after `default`, and `default` must be activated by name once any provider is.

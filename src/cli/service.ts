@@ -83,16 +83,17 @@ function grpcSocketOf(config: Config, named: string | undefined): string {
 }
 
 function errorOf(error: ServiceError): CliError {
-  const word = EXIT_OF[error.code] ?? 'failed';
-  const hint = word === 'unreachable' ? 'the service does not answer' : 'the service answered';
-  return new CliError(word, `${hint}: ${error.details}`, { cause: error });
+  return new CliError(EXIT_OF[error.code] ?? 'failed', `the service: ${error.details || status[error.code]}`, {
+    cause: error,
+  });
 }
 
+/** The other direction of src/transport/grpc/status.ts. */
 const EXIT_OF: Readonly<Partial<Record<status, ExitWord>>> = {
   [status.UNAVAILABLE]: 'unreachable',
   [status.DEADLINE_EXCEEDED]: 'unreachable',
   [status.PERMISSION_DENIED]: 'refused',
   [status.RESOURCE_EXHAUSTED]: 'refused',
   [status.INVALID_ARGUMENT]: 'usage',
-  [status.NOT_FOUND]: 'not_found',
+  [status.ABORTED]: 'token',
 };

@@ -19,6 +19,7 @@ export async function selfSign(
   signer: CertificateSigner,
   wish: CertificateWish & { readonly ca: boolean },
 ): Promise<X509Certificate> {
+  checkNames(wish.names);
   const name = distinguishedName(wish.names, wish.label);
   const extensions = wish.ca ? caExtensions(signer.key) : leafExtensions(signer.key, wish.names);
   return build(signer, { ...wish, key: signer.key, subject: name, issuer: name, extensions });
@@ -31,6 +32,7 @@ export async function issue(
   key: PublicKey,
   wish: CertificateWish,
 ): Promise<X509Certificate> {
+  checkNames(wish.names);
   requireCa(caCertificate, wish.days);
   // The issuer's name must be the CA's subject byte for byte, so it is taken from the certificate and never written anew.
   const issuer = new x509.X509Certificate(caCertificate.raw);
@@ -64,7 +66,6 @@ function subjectKeyIdentifierOf(certificate: x509.X509Certificate, key: PublicKe
 }
 
 interface Parts {
-  readonly names: SubjectNames;
   readonly days: number;
   readonly key: PublicKey;
   readonly subject: x509.Name;
@@ -73,7 +74,6 @@ interface Parts {
 }
 
 async function build(signer: CertificateSigner, parts: Parts): Promise<X509Certificate> {
-  checkNames(parts.names);
   const now = Date.now();
   const certificate = await x509.X509CertificateGenerator.create(
     {

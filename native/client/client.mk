@@ -13,7 +13,7 @@ SIGNET_CLIENT_SOURCES := $(wildcard $(SIGNET_CLIENT_DIR)/*.c)
 SIGNET_CLIENT_HEADERS := $(wildcard $(SIGNET_CLIENT_DIR)/*.h)
 SIGNET_CLIENT_OBJECTS := $(SIGNET_CLIENT_SOURCES:$(SIGNET_CLIENT_DIR)/%.c=$(SIGNET_CLIENT_OUT)/%.o) $(SIGNET_CLIENT_OUT)/sign.pb.o
 
-SIGNET_WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
+SIGNET_WARNINGS := -Wall -Wextra -Werror -Wshadow=local -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
 SIGNET_HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 # Sanitizer builds replace these two (native-test/client/Makefile).
 SIGNET_OPTIMISE ?= -O2 -g $(SIGNET_HARDENING)

@@ -159,17 +159,20 @@ t.test('other parameters of a TLS 1.2 server are refused', async (t) => {
   );
 });
 
-t.test('a body of 201 bytes with the head of P-521 parameters and no point is refused, and its like on P-256', async (t) => {
-  const head = Buffer.concat([Buffer.of(0x30, 0x81, 198), randomBytes(61), Buffer.of(3, 0, 0x19, 133, 4)]);
-  t.equal(use(Buffer.concat([head, randomBytes(132)])), undefined);
-  const small = Buffer.concat([
-    Buffer.of(0x30, 0x81, 130),
-    randomBytes(61),
-    Buffer.of(3, 0, 0x17, 0x41, 4),
-    randomBytes(64),
-  ]);
-  t.equal(use(small), undefined, 'nor the same of 133 bytes on P-256');
-});
+t.test(
+  'a body of 201 bytes with the head of P-521 parameters and no point is refused, and its like on P-256',
+  async (t) => {
+    const head = Buffer.concat([Buffer.of(0x30, 0x81, 198), randomBytes(61), Buffer.of(3, 0, 0x19, 133, 4)]);
+    t.equal(use(Buffer.concat([head, randomBytes(132)])), undefined);
+    const small = Buffer.concat([
+      Buffer.of(0x30, 0x81, 130),
+      randomBytes(61),
+      Buffer.of(3, 0, 0x17, 0x41, 4),
+      randomBytes(64),
+    ]);
+    t.equal(use(small), undefined, 'nor the same of 133 bytes on P-256');
+  },
+);
 
 t.test('a revocation list whose extension completes a point on the curve is refused all the same', async (t) => {
   for (const outer of [Buffer.of(0x30, 0x81, 162), Buffer.of(0x30, 0x82, 0, 161)]) {

@@ -15,13 +15,16 @@ interface CallOfConnection {
   getPeer(): string;
 }
 
-/** A grpc-js server whose connections come from listeners of our own, so that it is known who is at the other end. */
+/**
+ * A grpc-js server whose connections come from listeners of our own, so that it is known who is at the other end:
+ * `identify` makes of a caller what `peerOf` later gives for each of its calls; `cut` closes its connection at once.
+ */
 export class GrpcServer<Peer> {
   readonly server: Server;
   readonly #limits: Limits;
   readonly #log: Logger;
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
-  readonly #identify: (caller: Caller) => Peer;
+  readonly #identify: (caller: Caller, cut: () => void) => Peer;
   readonly #listeners: Listener[] = [];
   readonly #peers = new Map<string, Peer>();
   readonly #sockets = new Set<Socket>();
@@ -29,7 +32,7 @@ export class GrpcServer<Peer> {
   #draining = false;
   #full = false;
 
-  constructor(limits: Limits, log: Logger, identify: (caller: Caller) => Peer) {
+  constructor(limits: Limits, log: Logger, identify: (caller: Caller, cut: () => void) => Peer) {
     this.#limits = limits;
     this.#log = log;
     this.#identify = identify;
@@ -102,7 +105,10 @@ export class GrpcServer<Peer> {
     const name = `connection-${++this.#connections}`;
     Object.defineProperty(socket, 'remoteAddress', { value: name });
     Object.defineProperty(socket, 'remotePort', { value: undefined });
-    this.#peers.set(name, this.#identify(caller));
+    this.#peers.set(
+      name,
+      this.#identify(caller, () => socket.destroy()),
+    );
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => {

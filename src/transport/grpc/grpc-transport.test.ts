@@ -13,13 +13,18 @@ import { TestAuthority } from '../../../test/fixtures/certificates.js';
 import { FAKE_SIGNATURE, FakeSigning } from '../../../test/fixtures/fake-signing.js';
 import { grpcClient, unary } from '../../../test/fixtures/grpc-client.js';
 import { limitsWith } from '../../../test/fixtures/limits.js';
-import { signRequest } from '../../../test/fixtures/socket-client.js';
+import { framed, signRequest } from '../../../test/fixtures/socket-client.js';
 import type { Limits, TcpConfig } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import { HealthClient, HealthCheckResponse_ServingStatus as Serving } from '../../gen/grpc/health/v1/health.js';
 import { KeyServiceClient } from '../../gen/signet/v1/key_service.js';
-import { type Key, KeyType } from '../../gen/signet/v1/keys.js';
-import { ErrorCode, type SignStreamRequest, type SignStreamResponse } from '../../gen/signet/v1/sign.js';
+import { type GetKeyResponse, type Key, KeyType, type ListKeysResponse } from '../../gen/signet/v1/keys.js';
+import {
+  ErrorCode,
+  type SignResponse,
+  type SignStreamRequest,
+  type SignStreamResponse,
+} from '../../gen/signet/v1/sign.js';
 import { SigningServiceClient } from '../../gen/signet/v1/signing_service.js';
 import { startGrpcTransport } from './grpc-transport.js';
 
@@ -226,11 +231,34 @@ t.test('a caller that has asked its last question still gets its answers', async
   );
 });
 
+t.test('a caller that does not read its answers is asked for no more, and cut off in the end', async (t) => {
+  const { address, path, signing } = await start(t, { limits: { frame_timeout_ms: 50 } });
+  signing.outcome = () => ({ ok: true, signature: Buffer.alloc(512), queueUs: 0, tokenUs: 0 });
+  const session = connectHttp2('http://localhost', { createConnection: () => connect(path) });
+  t.teardown(() => session.destroy());
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/signet.v1.SigningService/SignStream',
+    'content-type': 'application/grpc',
+  });
+  stream.on('error', () => undefined);
+  // Without a listener node reads the answers and throws them away.
+  stream.on('response', () => undefined);
+  let sent = 0;
+  await until(() => {
+    for (let n = 0; n < 200 && !stream.destroyed && !stream.writableNeedDrain; n++) stream.write(grpcMessage(++sent));
+    return stream.destroyed || stream.closed;
+  });
+  t.ok(sent > 400, `${sent} were sent`);
+  const other = grpcClient(t, SigningServiceClient, address);
+  t.match(await unary((...call) => other.sign(signRequest(), ...call)), { queueUs: 0 }, 'the service goes on');
+});
+
 t.test('a drain answers what is in flight, unary and stream, and loses nothing', async (t) => {
   const { address, signing, transport, health } = await start(t);
   signing.hold = true;
   const client = grpcClient(t, SigningServiceClient, address);
-  const one = unary((...call) => client.sign(signRequest(), ...call));
+  const one = unary<SignResponse>((...call) => client.sign(signRequest(), ...call));
   const many = open(client);
   for (const id of [1, 2, 3]) many.sign(id);
   const watch = grpcClient(t, HealthClient, address).watch({ service: '' });
@@ -301,7 +329,7 @@ t.test('keys are listed page by page and found by each of their names', async (t
   const seen: string[] = [];
   const sizes: number[] = [];
   for (let pageToken = ''; seen.length === 0 || pageToken !== ''; ) {
-    const page = await unary((...call) => client.listKeys({ pageSize: 0, pageToken }, ...call));
+    const page = await unary<ListKeysResponse>((...call) => client.listKeys({ pageSize: 0, pageToken }, ...call));
     sizes.push(page.keys.length);
     seen.push(...page.keys.map(({ label }) => label));
     pageToken = page.nextPageToken;
@@ -312,7 +340,7 @@ t.test('keys are listed page by page and found by each of their names', async (t
     signing.keys.map(({ label }) => label),
   );
   const get = (name: Parameters<typeof client.getKey>[0]['name']) =>
-    unary((...call) => client.getKey({ name }, ...call));
+    unary<GetKeyResponse>((...call) => client.getKey({ name }, ...call));
   t.equal((await get({ $case: 'label', value: 'key-7' })).key?.label, 'key-7');
   t.equal((await get({ $case: 'id', value: Buffer.from([9]) })).key?.label, 'key-9');
   t.equal((await get({ $case: 'spkiSha256', value: key(8).spkiSha256 })).key?.label, 'key-8');
@@ -324,7 +352,7 @@ t.test('keys are listed page by page and found by each of their names', async (t
     details: /2 have this label/,
   });
   await t.rejects(
-    unary((...call) => client.listKeys({ pageSize: 1, pageToken: 'x' }, ...call)),
+    unary<ListKeysResponse>((...call) => client.listKeys({ pageSize: 1, pageToken: 'x' }, ...call)),
     { code: status.INVALID_ARGUMENT },
   );
 });
@@ -336,7 +364,7 @@ t.test('a page of keys with long certificates fits into what a client takes', as
     certificateChain: [Buffer.alloc(16_384), Buffer.alloc(80_000)],
   }));
   const client = grpcClient(t, KeyServiceClient, address);
-  const page = await unary((...call) => client.listKeys({ pageSize: 1_000, pageToken: '' }, ...call));
+  const page = await unary<ListKeysResponse>((...call) => client.listKeys({ pageSize: 1_000, pageToken: '' }, ...call));
   t.ok(page.keys.length > 10 && page.keys.length < 30, `${page.keys.length}`);
   t.not(page.nextPageToken, '');
 });
@@ -447,6 +475,11 @@ function key(n: number): Key {
     certificateChain: [],
     schemes: [],
   };
+}
+
+/** A SignStreamRequest as gRPC writes it: not compressed, a length of 4 bytes, the message; the same 4 bytes as a frame has. */
+function grpcMessage(id: number): Buffer {
+  return Buffer.concat([Buffer.alloc(1), framed({ id, body: { $case: 'sign', value: signRequest() } })]);
 }
 
 /** Polls until it holds; throws after the deadline. */

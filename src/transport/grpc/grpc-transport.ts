@@ -29,7 +29,9 @@ export interface GrpcTransportOptions {
 
 const SERVICES = ['signet.v1.SigningService', 'signet.v1.KeyService'];
 /** How often the streams' time limits are looked at. */
-const SWEEP_MS = 1_000;
+const SWEEP_MS_MAX = 1_000;
+/** … and at least this often in the shortest of them. */
+const SWEEPS_PER_LIMIT = 4;
 /** The same while a drain waits for them. */
 const DRAIN_SWEEP_MS = GO_AWAY_CROSSING_MS / 4;
 
@@ -37,9 +39,10 @@ const DRAIN_SWEEP_MS = GO_AWAY_CROSSING_MS / 4;
 export async function startGrpcTransport(options: GrpcTransportOptions): Promise<Transport> {
   const { limits, signing } = options;
   const log = options.log.child({ part: 'grpc' });
-  const grpc = new GrpcServer<SigningPeer>(limits, log, (caller) => ({
+  const grpc = new GrpcServer<SigningPeer>(limits, log, (caller, cut) => ({
     client: signing.identify(caller),
     load: { inFlight: 0 },
+    cut,
   }));
   const streams = new Set<StreamConnection>();
   const health = new HealthService(options.health, SERVICES);
@@ -48,12 +51,12 @@ export async function startGrpcTransport(options: GrpcTransportOptions): Promise
   grpc.server.addService(SigningServiceService, signingService(share));
   grpc.server.addService(
     KeyServiceService,
-    keyService((call) => signing.keysOf(grpc.peerOf(call).client)),
+    keyService((call) => signing.keysOf(grpc.peerOf(call).client), budget),
   );
   grpc.server.addService(HealthDefinition, health.implementation);
   await addReflection(grpc.server, options.descriptorFile ?? DESCRIPTOR_FILE, log);
   await listen(grpc, options);
-  return runningTransport(grpc, streams, health);
+  return runningTransport(grpc, streams, health, Math.min(SWEEP_MS_MAX, limits.frame_timeout_ms / SWEEPS_PER_LIMIT));
 }
 
 async function listen(grpc: GrpcServer<SigningPeer>, options: GrpcTransportOptions): Promise<void> {
@@ -70,8 +73,9 @@ function runningTransport(
   grpc: GrpcServer<SigningPeer>,
   streams: Set<StreamConnection>,
   health: HealthService,
+  sweepMs: number,
 ): Transport {
-  let sweeper = sweepEvery(SWEEP_MS, streams);
+  let sweeper = sweepEvery(sweepMs, streams);
   return {
     addresses: grpc.addresses,
     drain: async (timeoutMs) => {

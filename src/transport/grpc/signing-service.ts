@@ -14,6 +14,8 @@ import { StreamConnection } from './stream-connection.js';
 export interface SigningPeer {
   readonly client: Client;
   readonly load: Load;
+  /** Closes the connection at once. */
+  readonly cut: () => void;
 }
 
 /** What the service needs of its server. */

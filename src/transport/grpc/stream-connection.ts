@@ -1,5 +1,4 @@
 import type { ServerDuplexStream, ServerInterceptingCallInterface } from '@grpc/grpc-js';
-import { WIRE_CODE } from '../../errors.js';
 import type { SignStreamRequest, SignStreamResponse } from '../../gen/signet/v1/sign.js';
 import { type Carrier, Conversation } from '../conversation.js';
 import { GOING_AWAY } from '../transport.js';
@@ -16,6 +15,7 @@ const ANSWER_BYTES = 1_024;
 export class StreamConnection implements Carrier {
   readonly #stream: ServerDuplexStream<SignStreamRequest, SignStreamResponse>;
   readonly #call: ServerInterceptingCallInterface;
+  readonly #peer: SigningPeer;
   readonly #share: SigningShare;
   readonly #conversation: Conversation;
   readonly #openedMs = performance.now();
@@ -31,6 +31,7 @@ export class StreamConnection implements Carrier {
     const { limits } = share;
     this.#stream = stream;
     this.#call = callUnder(stream) as ServerInterceptingCallInterface;
+    this.#peer = peer;
     this.#share = share;
     const conversationLimits = {
       inFlightMax: limits.in_flight_per_connection_max,
@@ -48,8 +49,7 @@ export class StreamConnection implements Carrier {
   send(frame: SignStreamResponse): void {
     if (this.#ended) return;
     if (!this.#share.budget.take(ANSWER_BYTES)) {
-      this.#stream.destroy();
-      this.#gone();
+      this.#peer.cut();
       return;
     }
     this.#unread++;
@@ -60,6 +60,7 @@ export class StreamConnection implements Carrier {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#stalledMs = performance.now();
     this.#stream.end();
   }
 
@@ -69,11 +70,8 @@ export class StreamConnection implements Carrier {
 
   sweep(nowMs: number): void {
     const { frame_timeout_ms } = this.#share.limits;
-    if (this.#stalledMs > 0 && nowMs - this.#stalledMs > frame_timeout_ms) {
-      const message = `expected the answers to be read within ${frame_timeout_ms} ms; they were not; read faster or ask less`;
-      this.#conversation.fault(message, WIRE_CODE.resource_exhausted);
-      this.#stream.destroy();
-    }
+    // Nothing less would do: what is not read keeps its memory until the connection closes, and all of it is one caller's.
+    if (this.#stalledMs > 0 && nowMs - this.#stalledMs > frame_timeout_ms) this.#peer.cut();
     if (nowMs - this.#openedMs > STREAM_AGE_MS) this.leave();
     this.#conversation.sweep(nowMs);
   }

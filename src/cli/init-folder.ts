@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CliError } from './cli-error.js';
 import { configText } from './init-config.js';
@@ -21,17 +21,31 @@ export interface InitFolder {
   readonly module: string;
 }
 
-/** Makes token, PINs and configuration. Throws CliError exists if one of them is there: it overwrites nothing. */
+/**
+ * Makes token, PINs and configuration. Throws CliError exists if one of them is there: it overwrites nothing. What it made before another
+ * failure is gone again.
+ */
 export async function initFolder(options: InitOptions): Promise<InitFolder> {
   const made = plan(options);
-  const folder = resolve(options.folder);
+  try {
+    await fill(resolve(options.folder), made, options.tokenLabel);
+    return made;
+  } catch (thrown) {
+    const { module: _, ...files } = made;
+    for (const file of [...Object.values(files), join(resolve(options.folder), 'tokens')]) {
+      rmSync(file, { recursive: true, force: true });
+    }
+    throw thrown;
+  }
+}
+
+async function fill(folder: string, made: InitFolder, tokenLabel: string): Promise<void> {
   // Open to look into: the sockets have modes of their own, and the catalogue is public.
   for (const name of ['', 'run']) mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
   for (const name of ['tokens', 'state']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
   writeNew(made.softhsm_conf, softHsmConf(join(folder, 'tokens')), 0o644);
-  await makeToken(made, options.tokenLabel);
-  writeNew(made.config, configText({ ...made, tokenLabel: options.tokenLabel, uid: process.getuid?.() ?? 0 }), 0o644);
-  return made;
+  await makeToken(made, tokenLabel);
+  writeNew(made.config, configText({ ...made, tokenLabel, uid: process.getuid?.() ?? 0 }), 0o644);
 }
 
 function plan(options: InitOptions): InitFolder {

@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { initFolder } from '../../test/fixtures/command-line.js';
 import { loadConfig } from '../config/load.js';
@@ -25,6 +25,14 @@ t.test('init overwrites nothing', async (t) => {
   const again = await folder.run(['init', folder.path, '--json']);
   t.equal(again.code, 8);
   t.equal(again.json().error.code, 'exists');
+});
+
+t.test('an init that fails leaves nothing behind that would stop the next', async (t) => {
+  const path = folder.file('second');
+  const failed = await folder.run(['init', path, '--token-label', 'x'.repeat(33)]);
+  t.match(failed, { code: 2, stderr: /1 to 32 bytes/ });
+  t.same(readdirSync(path).sort(), ['run', 'state']);
+  t.match(await folder.run(['init', path, '--module', '/nonexistent.so']), { code: 2, stderr: /no file/ });
 });
 
 t.test('every kind of key is made in the token and shown with its public key', async (t) => {
@@ -154,6 +162,13 @@ t.test('without a running service what needs it says so', async (t) => {
     t.equal(run.code, 4, args.join(' '));
     t.match(run.json().error, { code: 'unreachable', message: /not running/ });
   }
+});
+
+t.test('a PIN file that others may read is refused as a fault of the configuration', async (t) => {
+  chmodSync(folder.file('pin'), 0o644);
+  const run = await folder.run(['keys', 'list']);
+  chmodSync(folder.file('pin'), 0o600);
+  t.match(run, { code: 3, stderr: /chmod 600/ });
 });
 
 t.test('a wrong PIN is tried once and told', async (t) => {

@@ -21,7 +21,7 @@ export async function selfSign(
 ): Promise<X509Certificate> {
   checkNames(wish.names);
   const name = distinguishedName(wish.names, wish.label);
-  const extensions = wish.ca ? caExtensions(signer.key) : leafExtensions(signer.key, wish.names);
+  const extensions = wish.ca ? caExtensions(signer.key, wish.names) : leafExtensions(signer.key, wish.names);
   return build(signer, { ...wish, key: signer.key, subject: name, issuer: name, extensions });
 }
 

@@ -27,11 +27,12 @@ export function leafExtensions(key: PublicKey, names: SubjectNames): Extension[]
 }
 
 /** A CA's certificate that signs leaves and lists of revoked ones, and no further CAs. */
-export function caExtensions(key: PublicKey): Extension[] {
+export function caExtensions(key: PublicKey, names: SubjectNames): Extension[] {
   return [
     new BasicConstraintsExtension(true, 0, true),
     new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
     new SubjectKeyIdentifierExtension(keyIdentifier(key)),
+    ...alternativeNames(names),
   ];
 }
 

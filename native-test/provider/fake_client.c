@@ -9,7 +9,9 @@
  * The environment is read by signet_client_new, so that nginx, which clears it, can use it. Its contract is
  * signet_client.h; what is tried of it is in client_contract_test.c, which runs on the real client as well.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "signet_client.h"
 #include <errno.h>
 #include <openssl/core_names.h>

@@ -1,5 +1,7 @@
 /* The contents page of the provider: what it offers, how it comes and how it goes. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
+#endif
 #include "provider.h"
 #include <dlfcn.h>
 #include <openssl/core_names.h>

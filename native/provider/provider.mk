@@ -1,28 +1,28 @@
-# The OpenSSL provider: build/native/signet.so. Include it, or run from the project's root: make -f native/provider/provider.mk
-# The client library comes from its own build file.
-CC ?= gcc
-CFLAGS ?= -O2 -g
-SIGNET_BUILD ?= build/native
-SIGNET_VERSION ?= $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+# The OpenSSL provider: build/native/signet.so. May be included by another Makefile (after client.mk, in the project's root), or used
+# alone from there:
+#   make -f native/provider/provider.mk signet-provider
 
-PROVIDER_DIR := native/provider
-PROVIDER_SOURCES := $(sort $(wildcard $(PROVIDER_DIR)/*.c))
-PROVIDER_OBJECTS := $(PROVIDER_SOURCES:$(PROVIDER_DIR)/%.c=$(SIGNET_BUILD)/provider/%.o)
-PROVIDER_CFLAGS = -std=c17 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
-	-Inative/client -DSIGNET_VERSION='"$(SIGNET_VERSION)"' -MMD -MP
-# nodelete: the client's thread runs in this file. One symbol goes out (signet.map), none comes in by accident (Bsymbolic).
-PROVIDER_LDFLAGS = -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-Bsymbolic \
-	-Wl,--version-script=$(PROVIDER_DIR)/signet.map
-CLIENT_LIBRARY ?= $(SIGNET_BUILD)/libsignet_client.a
+ifndef SIGNET_CLIENT_LIB
+include native/client/client.mk
+endif
 
-.PHONY: provider
-provider: $(SIGNET_BUILD)/signet.so
+SIGNET_PROVIDER_DIR := $(SIGNET_ROOT)/native/provider
+SIGNET_PROVIDER_OUT := $(SIGNET_BUILD)/provider
+SIGNET_PROVIDER_SOURCES := $(sort $(wildcard $(SIGNET_PROVIDER_DIR)/*.c))
+SIGNET_PROVIDER_HEADERS := $(wildcard $(SIGNET_PROVIDER_DIR)/*.h) $(SIGNET_CLIENT_DIR)/signet_client.h
+SIGNET_PROVIDER_OBJECTS := $(SIGNET_PROVIDER_SOURCES:$(SIGNET_PROVIDER_DIR)/%.c=$(SIGNET_PROVIDER_OUT)/%.o)
+SIGNET_PROVIDER_VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' $(SIGNET_ROOT)/package.json)
+SIGNET_PROVIDER_CFLAGS := -I$(SIGNET_CLIENT_DIR) -DSIGNET_VERSION='"$(SIGNET_PROVIDER_VERSION)"'
+# One symbol goes out (signet.map) and none comes in by accident (Bsymbolic). nodelete: the client's thread runs in this file.
+SIGNET_PROVIDER_LDFLAGS := -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-Bsymbolic \
+  -Wl,--exclude-libs,ALL -Wl,--version-script=$(SIGNET_PROVIDER_DIR)/signet.map
 
-$(SIGNET_BUILD)/signet.so: $(PROVIDER_OBJECTS) $(CLIENT_LIBRARY) $(PROVIDER_DIR)/signet.map
-	$(CC) $(LDFLAGS) $(PROVIDER_LDFLAGS) -o $@ $(PROVIDER_OBJECTS) $(CLIENT_LIBRARY) -lprotobuf-nanopb -lcrypto -lpthread
+.PHONY: signet-provider
+signet-provider: $(SIGNET_BUILD)/signet.so
 
-$(SIGNET_BUILD)/provider/%.o: $(PROVIDER_DIR)/%.c
+$(SIGNET_BUILD)/signet.so: $(SIGNET_PROVIDER_OBJECTS) $(SIGNET_CLIENT_LIB) $(SIGNET_PROVIDER_DIR)/signet.map
+	$(CC) $(SIGNET_PROVIDER_LDFLAGS) -o $@ $(SIGNET_PROVIDER_OBJECTS) $(SIGNET_CLIENT_LIBS) -lcrypto
+
+$(SIGNET_PROVIDER_OUT)/%.o: $(SIGNET_PROVIDER_DIR)/%.c $(SIGNET_PROVIDER_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PROVIDER_CFLAGS) -c -o $@ $<
-
--include $(PROVIDER_OBJECTS:.o=.d)
+	$(CC) $(SIGNET_CFLAGS) $(SIGNET_PROVIDER_CFLAGS) -c -o $@ $<

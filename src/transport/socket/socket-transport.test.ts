@@ -297,6 +297,41 @@ t.test('a drain answers what is in flight, after a GoAway, and then closes', asy
   await busy.closed();
 });
 
+t.test('a service that is replaced by another one costs no request', async (t) => {
+  const { path, transport } = await start(t);
+  let answered = 0;
+  let stop = false;
+  const caller = async () => {
+    let client = await SocketClient.hello(path);
+    for (let id = 2; !stop; id++) {
+      if (client.frames.some((frame) => frame.body?.$case === 'goAway')) {
+        client.close();
+        client = await SocketClient.hello(path);
+      }
+      client.sign(id);
+      const { body } = await client.answer(id);
+      if (body?.$case !== 'sign') throw new Error(JSON.stringify(body));
+      answered++;
+    }
+    client.close();
+  };
+  const callers = Array.from({ length: 8 }, caller);
+  await until(() => answered > 50);
+  const successor = await startSocketTransport({
+    sockets: [{ path, mode: '0600', role: 'web' }],
+    limits: limitsWith(),
+    signing: new FakeSigning(),
+    log: pino({ level: 'silent' }),
+    peerCredentials: () => SELF,
+  });
+  t.teardown(() => successor.close());
+  await transport.drain(5_000);
+  const atDrain = answered;
+  await until(() => answered > atDrain + 50);
+  stop = true;
+  await t.resolves(Promise.all(callers));
+});
+
 t.test('a drain whose time is over cuts off what is left', async (t) => {
   const { path, signing, transport } = await start(t);
   signing.hold = true;

@@ -489,7 +489,6 @@ static void do_close_once(const order *order) {
 static void do_goaway(const order *order) {
     say_go_away(order->service, order->slot);
     answer(order);
-    close_slot(order->service, order->slot);
 }
 
 static void do_goaway_close(const order *order) {

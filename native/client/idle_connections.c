@@ -20,8 +20,10 @@ void signet__idle_init(signet__idle_connections *idle) {
 void signet__idle_free(signet__idle_connections *idle) {
     signet__connection *connection;
 
-    while ((connection = take_idle(idle)) != NULL)
-        signet__connection_free(connection);
+    while ((connection = take_idle(idle)) != NULL) {
+        connection->broken = true;
+        signet__idle_check_in(idle, connection);
+    }
     pthread_mutex_destroy(&idle->lock);
 }
 

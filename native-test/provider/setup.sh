@@ -15,10 +15,11 @@ it() { # it "does this" command...: one test
     shift
     if "$@" >out 2>&1; then
         PASSED=$((PASSED + 1))
+        echo "ok $((PASSED + FAILED)) - $name"
     else
         FAILED=$((FAILED + 1))
-        echo "not ok - $name"
-        sed 's/^/    /' out | head -20
+        echo "not ok $((PASSED + FAILED)) - $name"
+        sed 's/^/# /' out | head -20
     fi
 }
 
@@ -36,7 +37,8 @@ fails_saying() { # fails_saying "words" command...: it fails and says so
 }
 
 finish() {
-    echo "$(basename "$0"): $PASSED passed, $FAILED failed"
+    echo "1..$((PASSED + FAILED))"
+    echo "# $(basename "$0"): $PASSED passed, $FAILED failed"
     [ "$FAILED" = 0 ]
 }
 

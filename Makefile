@@ -94,10 +94,15 @@ src/gen/.stamp: $(protos) buf.yaml buf.gen.yaml $(npm)
 	@touch $@
 
 .PHONY: dist
-dist: dist/.stamp
+dist: dist/.stamp dist/descriptor.binpb
 dist/.stamp: $(sources) tsconfig.json tsconfig.build.json src/gen/.stamp $(npm)
 	tsc -p tsconfig.build.json
 	@touch $@
+
+# What gRPC reflection tells of the services.
+dist/descriptor.binpb: src/gen/.stamp
+	@mkdir -p dist
+	buf build -o $@
 
 # Each native part brings its own rules; they build into $(BUILD).
 BUILD := build

@@ -118,9 +118,11 @@ service_start() {
   wait_until $site_patience_s "the service; see $dir/service.log" service_serves "$dir" "$service_pid"
 }
 
+# Serves, and is this process: an earlier one may still answer on the same sockets.
 service_serves() {
+  local status
   kill -0 "$2" 2>/dev/null || give_up "the service ended; its log ends with:" "$(tail -n 5 "$1/service.log")"
-  [[ -S "$1/run/web.sock" ]] && signet "$1" status --json 2>/dev/null | grep -q '"serving":true'
+  status=$(signet "$1" status --json 2>/dev/null) && [[ "$status" == *'"serving":true'* && "$status" == *"\"pid\":$2,"* ]]
 }
 
 nginx_start() {

@@ -30,7 +30,7 @@ show_logs() {
   for log in "$dir"/{service,error}.log "$dir/nginx.out"; do
     if [[ -s "$log" ]]; then
       echo "--- the end of ${log##*/}" >&2
-      tail -n 15 "$log" >&2
+      grep -v "\[info\]" "$log" | tail -n 15 >&2
     fi
   done
 }
@@ -46,6 +46,20 @@ given_a_site() {
   cp -a "$shared/." "$dir/"
   sed -i "s|$shared|$dir|g" "$dir"/{signet.yaml,softhsm2.conf,openssl.cnf}
   https_port=$(free_ports 1)
+}
+
+# Puts the fault-injecting module (native-test/faulty) between the service and the token; `fault COMMAND…` orders faults.
+given_a_faulty_token() {
+  local module
+  make --silent -C "$root/native-test/faulty" all >&2
+  module=$(sed -n 's/^ *module: "\(.*\)"/\1/p' "$dir/signet.yaml")
+  sed -i -e "s|^\( *module: \).*|\1$root/build/native-test/faulty.so|" \
+    -e "s|^\( *\)SOFTHSM2_CONF:.*|&\n\1SIGNET_FAULTY_MODULE: $module\n\1SIGNET_FAULTY_STATE: $dir/faults|" "$dir/signet.yaml"
+  fault create
+}
+
+fault() {
+  "$root/build/native-test/faultyctl" "$dir/faults" "$@"
 }
 
 given_a_service() {
@@ -124,15 +138,18 @@ now_ms() {
   echo "${now%???}"
 }
 
-# The error log of NGINX has a line with all these words.
+# The error log of NGINX has, or has soon, a line about Signet with all these words.
 then_the_error_log_says() {
+  wait_until 2 "a line of NGINX's error log with: $*" error_log_says "$@"
+  echo "NGINX's error log: $(grep signet: "$dir/error.log" | tail -n 1 | cut -c1-500)"
+}
+
+error_log_says() {
   local word lines
-  lines=$(grep -E '\[(crit|error|alert|emerg|info)\]' "$dir/error.log" | grep -i signet || true)
+  lines=$(grep signet: "$dir/error.log") || return 1
   for word in "$@"; do
-    lines=$(grep -F -- "$word" <<<"$lines" || true)
-    [[ -n "$lines" ]] || give_up "expected a line of NGINX's error log with: $*"
+    lines=$(grep -F -- "$word" <<<"$lines") || return 1
   done
-  echo "NGINX's error log: $(tail -n 1 <<<"$lines" | cut -c1-400)"
 }
 
 signers() {

@@ -29,7 +29,7 @@ export const JOBS_PER_SIGNER_MAX = 2;
 const START_MS_MAX = 30_000;
 /** A signer that hangs while it lists its keys is left to the watch over its jobs; who waits for the list does not wait for ever. */
 const REFRESH_MS_MAX = 30_000;
-/** When a process is gone, what it wrote last is at hand; a socket that stays open longer was inherited by a stranger. */
+/** A process and its socket end together; one that stays longer hangs, or the socket was inherited by a stranger. */
 const LAST_WORDS_MS_MAX = 100;
 
 /** Why a signer ended. `stopped`: the front wanted it. */
@@ -141,14 +141,25 @@ export class SignerHandle {
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     // A failed write is a dead signer; its end is told by the close that follows.
     this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'socket of the signer'));
-    this.#socket.on('close', () => {
+    this.#socket.on('close', () => this.#closed());
+    this.#child.on('exit', (code, signal) => this.#exited(signal ?? `exit status ${code}`));
+  }
+
+  /** The process is about to end, or has ended; how is worth a moment's patience. */
+  #closed(): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.pid === 0) return this.#end();
+    this.#state = 'draining';
+    setTimeout(() => {
       this.#child.kill('SIGKILL');
       this.#end();
-    });
-    this.#child.on('exit', (code, signal) => {
-      this.#failure ??= { reason: 'died', message: `ended by ${signal ?? `exit status ${code}`}` };
-      setTimeout(() => this.#socket.destroy(), LAST_WORDS_MS_MAX).unref();
-    });
+    }, LAST_WORDS_MS_MAX).unref();
+  }
+
+  /** What it wrote last may still have to be read. */
+  #exited(how: string): void {
+    this.#failure ??= { reason: 'died', message: `ended by ${how}` };
+    if (this.#socket.closed) return this.#end();
+    setTimeout(() => this.#socket.destroy(), LAST_WORDS_MS_MAX).unref();
   }
 
   #notStarted(error: Error): void {

@@ -1,0 +1,245 @@
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import tap, { test } from 'tap';
+import { spyOn } from '../../test/fixtures/pkcs11-spy.js';
+import { keepSigning, logTo, newPool, putBack, sign, startPool, tokenOf, until } from '../../test/fixtures/pool.js';
+import { newJob } from '../../test/fixtures/sign-job.js';
+import { createToken } from '../../test/fixtures/softhsm-token.js';
+import { algorithmNamed, algorithmsOf } from '../algorithms.js';
+import type { ServedKey } from '../keys/served-key.js';
+import { verifies } from '../signer/verify.js';
+
+const MESSAGE = Buffer.from('a message');
+const P256 = named('ecdsa_secp256r1_sha256');
+
+/** For the tests that change nothing in it; each has signers of its own. */
+const token = createToken({
+  keys: [
+    { label: 'p256', type: 'p256' },
+    { label: 'p384', type: 'p384' },
+    { label: 'p521', type: 'p521' },
+    { label: 'rsa', type: 'rsa2048' },
+    { label: 'rsa3072', type: 'rsa3072' },
+    { label: 'ed25519', type: 'ed25519' },
+  ],
+});
+tap.teardown(() => token.remove());
+
+test('every algorithm signs messages and digests, through exactly one C_SignInit and one C_Sign each', async (t) => {
+  const spy = spyOn(token);
+  const { pool, keys } = await startPool(t, [spy.tokenConfig({ verify: 'always' })]);
+  t.equal(keys.length, 6);
+  let signed = 0;
+  for (const key of keys) {
+    for (const algorithm of algorithmsOf(key.key)) {
+      const inputs = [{ input: MESSAGE, inputIsDigest: false }];
+      if (algorithm.hash) {
+        inputs.push({ input: createHash(algorithm.hash).update(MESSAGE).digest(), inputIsDigest: true });
+      }
+      for (const { input, inputIsDigest } of inputs) {
+        const outcome = await sign(pool, newJob(key, algorithm, input, { inputIsDigest }));
+        const name = `${key.label} ${algorithm.name} ${inputIsDigest ? 'digest' : 'message'}`;
+        t.ok(outcome.ok && verifies(key.key, algorithm, MESSAGE, false, Buffer.from(outcome.signature)), name);
+        t.ok(outcome.tokenUs > 0 && outcome.tokenUs < 5_000_000, `${outcome.tokenUs} µs in the token`);
+        signed++;
+      }
+    }
+  }
+  t.match(spy.calls(), { C_Login: 1, C_OpenSession: 1, C_SignInit: signed, C_Sign: signed });
+  t.match(pool.signers(), [{ signatures: signed, inFlight: 0, restarts: 0, lastError: '' }]);
+  await pool.close(2000);
+  t.match(spy.calls(), { C_CloseSession: 1, C_Finalize: 1 });
+});
+
+test('a digest of zeros is signed and verified too', async (t) => {
+  const { pool, key } = await startPool(t, [token.tokenConfig({ verify: 'always' })]);
+  t.ok((await sign(pool, newJob(key, P256, Buffer.alloc(32), { inputIsDigest: true }))).ok);
+});
+
+test('a scheme or a digest that does not fit is refused before C_SignInit, and the signer lives', async (t) => {
+  const spy = spyOn(token);
+  const { pool, key } = await startPool(t, [spy.tokenConfig()]);
+  const misfits: [string, Uint8Array, boolean][] = [
+    ['rsa_pss_rsae_sha256', MESSAGE, false],
+    ['ed25519', MESSAGE, false],
+    ['ecdsa_secp384r1_sha384', MESSAGE, false],
+    ['ecdsa_secp256r1_sha256', Buffer.alloc(31), true],
+    ['ecdsa_secp256r1_sha256', Buffer.alloc(0), true],
+  ];
+  for (const [name, input, inputIsDigest] of misfits) {
+    const outcome = await sign(pool, newJob(key, named(name), input, { inputIsDigest }));
+    t.match(outcome, { ok: false, error: { code: 'invalid_argument' } }, name);
+  }
+  t.notOk('C_SignInit' in spy.calls());
+  t.ok((await sign(pool, newJob(key, P256, MESSAGE))).ok);
+});
+
+test('a signer killed under load costs no job while another lives, and is replaced within 2 s', async (t) => {
+  const begunMs = performance.now();
+  const { pool, key } = await startPool(t, [token.tokenConfig({ signers: 2 })]);
+  // On a machine too busy to start a signer in its time, the bound is what starting one took a moment ago.
+  const boundMs = Math.max(2000, 3 * (performance.now() - begunMs));
+  await until(() => pool.signers().every(({ state }) => state === 'ready'));
+  const load = keepSigning(t, pool, key, P256, 8);
+  for (let kills = 1; kills <= 2; kills++) {
+    await until(() => (pool.signers()[0]?.inFlight ?? 0) > 0);
+    const victim = pool.signers()[0]?.pid ?? 0;
+    process.kill(victim, 'SIGKILL');
+    const killedMs = performance.now();
+    await until(() => pool.signers()[0]?.pid !== victim && pool.signers()[0]?.state === 'ready');
+    t.ok(performance.now() - killedMs < boundMs, `${Math.round(performance.now() - killedMs)} ms`);
+    t.match(pool.signers()[0], { restarts: kills, lastError: /SIGKILL/ });
+  }
+  const { signed, failed } = await load.stop();
+  t.ok(signed > 10, `${signed} signatures`);
+  t.same(failed, []);
+});
+
+test('a wrong PIN costs one login in all, and no signer is started again', async (t) => {
+  const pinFile = `${token.pinFile}.wrong`;
+  writeFileSync(pinFile, 'wrong-pin-1234', { mode: 0o600 });
+  const spy = spyOn(token);
+  const lines: string[] = [];
+  const pool = newPool(t, [spy.tokenConfig({ signers: 3, pin_file: pinFile })], logTo(lines));
+  await until(() => pool.signers().every(({ lastError }) => lastError !== ''));
+  t.match(pool.signers(), Array(3).fill({ state: 'dead', pid: 0, lastError: /wrong PIN: C_Login: CKR_PIN_INCORRECT/ }));
+  t.equal(spy.calls().C_Login, 1);
+  t.match(lines.join(''), /correct the PIN and restart the service/);
+  t.notMatch(lines.join(''), /wrong-pin-1234/);
+  await pool.refreshKeys();
+});
+
+test('a signature that does not verify is not returned, and its token is out of use', async (t) => {
+  // The public key object of another key stands at the id of a private key: what a token restored wrongly looks like.
+  const token = tokenOf(t, { keys: [{ label: 'private', type: 'p256', id: '01', publicObject: false }] });
+  token.add({ keys: [{ label: 'public', type: 'p256', id: '01', privateObject: false }] });
+  const { pool, key } = await startPool(t, [token.tokenConfig({ signers: 2 })]);
+  const outcome = await sign(pool, newJob(key, P256, MESSAGE));
+  t.match(outcome, { ok: false, error: { code: 'token_failed', message: /does not verify/ } });
+  await until(() => pool.signers().every(({ state }) => state === 'dead'));
+  t.match(pool.signers()[0], { lastError: /quarantined: key "private"/ });
+  t.notOk(pool.holds(key.key.spkiSha256));
+  t.notOk(pool.offer(newJob(key, P256, MESSAGE).job));
+});
+
+test('a signer that hangs is killed and replaced, and its jobs go to another', async (t) => {
+  const { pool, key } = await startPool(t, [token.tokenConfig({ sign_hang_ms: 200 })]);
+  const stuck = pool.signers()[0]?.pid ?? 0;
+  process.kill(stuck, 'SIGSTOP');
+  const jobs = [newJob(key, P256, MESSAGE), newJob(key, P256, MESSAGE)];
+  for (const { job } of jobs) t.ok(pool.offer(job));
+  t.notOk(pool.offer(newJob(key, P256, MESSAGE).job), 'no third job lies at a signer');
+  putBack(pool);
+  for (const { outcome, job } of jobs) {
+    t.ok((await outcome).ok);
+    t.equal(job.attempts, 2);
+  }
+  t.match(pool.signers()[0], { lastError: /no signature after 200 ms/, restarts: 1 });
+});
+
+test('a job that loses its second signer is answered unavailable', async (t) => {
+  const { pool, key } = await startPool(t, [token.tokenConfig()]);
+  const pid = pool.signers()[0]?.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  const { job, outcome } = newJob(key, P256, MESSAGE);
+  job.attempts = 1;
+  t.ok(pool.offer(job));
+  process.kill(pid, 'SIGKILL');
+  t.match(await outcome, { ok: false, error: { code: 'unavailable' } });
+});
+
+test('new and deleted keys are seen after a refresh by every signer', async (t) => {
+  const token = tokenOf(t, { keys: [{ label: 'old', type: 'p256' }] });
+  const { pool, key } = await startPool(t, [token.tokenConfig({ signers: 2 })]);
+  await until(() => pool.signers().every(({ state }) => state === 'ready'));
+  let keys: readonly ServedKey[] = [];
+  pool.onKeys = (now) => {
+    keys = now;
+  };
+  token.add({ keys: [{ label: 'new', type: 'ed25519' }] });
+  token.destroy('old');
+  await pool.refreshKeys();
+  t.same(
+    keys.map(({ label }) => label),
+    ['new'],
+  );
+  t.notOk(pool.holds(key.key.spkiSha256));
+  const added = keys[0];
+  if (!added) throw new Error('no key');
+  const jobs = [1, 2, 3, 4].map(() => newJob(added, named('ed25519'), MESSAGE));
+  for (const { job } of jobs) t.ok(pool.offer(job), 'both signers have it');
+  for (const { outcome } of jobs) t.ok((await outcome).ok);
+});
+
+test('two tokens with the same key serve it together', async (t) => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
+  const tokens = ['left', 'right'].map((label) => tokenOf(t, { label, keys: [{ label: `at ${label}`, pem }] }));
+  const { pool, key } = await startPool(
+    t,
+    tokens.map((token) => token.tokenConfig()),
+    2,
+  );
+  t.match(key, { label: 'at left', tokens: ['left', 'right'] });
+  process.kill(pool.signers()[0]?.pid ?? 0, 'SIGKILL');
+  await until(() => pool.signers()[0]?.restarts === 1);
+  t.ok((await sign(pool, newJob(key, P256, MESSAGE))).ok);
+});
+
+test('a token that is not there is tried again until it is, with a clear error', async (t) => {
+  const pool = newPool(t, [token.tokenConfig({ token_label: 'missing' })]);
+  await until(() => (pool.signers()[0]?.restarts ?? 0) >= 2);
+  t.match(pool.signers()[0], { lastError: /expected one token "missing"; 0 fit of those there are: "test" \(serial / });
+});
+
+test('closing waits for the jobs at the signers, and takes no more', async (t) => {
+  const { pool, key } = await startPool(t, [token.tokenConfig()]);
+  const jobs = [newJob(key, P256, MESSAGE), newJob(key, P256, MESSAGE)];
+  for (const { job } of jobs) t.ok(pool.offer(job));
+  const pid = pool.signers()[0]?.pid ?? 0;
+  const closed = pool.close(5000);
+  t.notOk(pool.offer(newJob(key, P256, MESSAGE).job));
+  await closed;
+  for (const { outcome } of jobs) t.ok((await outcome).ok);
+  t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('closing kills a signer that does not end in time and answers its jobs', async (t) => {
+  const { pool, key } = await startPool(t, [token.tokenConfig()]);
+  const pid = pool.signers()[0]?.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  const { job, outcome } = newJob(key, P256, MESSAGE);
+  t.ok(pool.offer(job));
+  await pool.close(100);
+  t.match(await outcome, { ok: false, error: { code: 'unavailable' } });
+  t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('a listener that throws does not end the pool', async (t) => {
+  const lines: string[] = [];
+  const { pool, key } = await startPool(t, [token.tokenConfig()], 1, logTo(lines));
+  pool.onRoom = () => {
+    throw new Error('listener');
+  };
+  t.ok((await sign(pool, newJob(key, P256, MESSAGE))).ok);
+  t.ok((await sign(pool, newJob(key, P256, MESSAGE))).ok);
+  t.match(lines.join(''), /a listener of the pool failed/);
+});
+
+test('the PIN is in no argument, environment or log of a signer', async (t) => {
+  const lines: string[] = [];
+  process.env.SIGNET_TEST_OF_THE_FRONT = 'not for signers';
+  t.teardown(() => delete process.env.SIGNET_TEST_OF_THE_FRONT);
+  const { pool } = await startPool(t, [token.tokenConfig()], 1, logTo(lines));
+  const pid = pool.signers()[0]?.pid;
+  const seen = ['environ', 'cmdline'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')).join('');
+  t.notMatch(seen + lines.join(''), new RegExp(token.pin));
+  t.notMatch(seen, /not for signers/);
+  t.match(seen, new RegExp(`SOFTHSM2_CONF=${token.conf}`));
+});
+
+function named(name: string) {
+  const algorithm = algorithmNamed(name);
+  if (!algorithm) throw new Error(`no algorithm ${name}`);
+  return algorithm;
+}

@@ -28,8 +28,11 @@ function signerEnvironment(token: TokenConfig): NodeJS.ProcessEnv {
 /** A signer allocates little and for short: small spaces keep its memory small at no cost in speed. In MiB. */
 const MEMORY_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64', '--v8-pool-size=1'];
 
-/** From the source, the signer needs the loader that this process was given (`--import=tsx`). */
+/** From the source, the signer needs the loader that this process was given (`--import=tsx`), and no other flag of it. */
 function nodeFlags(): string[] {
-  const loader = extname(PROGRAM) === '.ts' ? process.execArgv.filter((flag) => !flag.startsWith('--inspect')) : [];
+  const given = extname(PROGRAM) === '.ts' ? process.execArgv : [];
+  const loader = given.filter((flag, at) => LOADER_FLAG.test(flag) || /^--(import|require)$/.test(given[at - 1] ?? ''));
   return [...loader, ...MEMORY_FLAGS];
 }
+
+const LOADER_FLAG = /^--(import|require)(=|$)/;

@@ -1,0 +1,166 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import tap, { type Test, test } from 'tap';
+import { createToken } from '../../test/fixtures/softhsm-token.js';
+import {
+  decodeFailed,
+  decodeKeys,
+  encodeConfigure,
+  encodeJob,
+  encodeRefresh,
+  FrameReader,
+  FrameType,
+  idOf,
+  type SignerConfiguration,
+  typeOf,
+} from '../pool/messages.js';
+import { spawnSigner } from '../pool/signer-process.js';
+
+const token = createToken({ keys: [{ label: 'p256', type: 'p256' }] });
+tap.teardown(() => token.remove());
+const CONFIGURATION: SignerConfiguration = { module: token.module, tokenLabel: token.label, verify: 'sample' };
+/** A shared library, but no PKCS#11 module. */
+const ADDON = fileURLToPath(new URL('../../build/signet_addon.node', import.meta.url));
+const PIN = Buffer.from(token.pin);
+
+test('a signer reports its keys first and ends with status 0 when the front closes', async (t) => {
+  const { child, socket, next } = start(t);
+  socket.write(encodeConfigure(CONFIGURATION, PIN));
+  const keys = await next();
+  t.equal(typeOf(keys), FrameType.keys);
+  t.equal(idOf(keys), 0);
+  t.match(decodeKeys(keys), { keys: [{ label: 'p256', id: '01', certificateChain: [] }], warnings: [] });
+  socket.end();
+  t.same(await once(child, 'exit'), [0, null]);
+});
+
+test('a signer that is told nothing ends with its front', async (t) => {
+  const { child, socket } = start(t);
+  socket.end();
+  t.same(await once(child, 'exit'), [0, null]);
+});
+
+test('frames that come in pieces, or many at once, are all answered', async (t) => {
+  const { socket, next } = start(t);
+  const configure = encodeConfigure(CONFIGURATION, PIN);
+  for (const byte of configure) socket.write(Buffer.of(byte));
+  const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
+  const unknown = 'ab'.repeat(32);
+  t.ok(spki.length > 0);
+  socket.write(
+    Buffer.concat([
+      encodeRefresh(7),
+      encodeJob(8, 0x0403, false, unknown, Buffer.alloc(16_384)),
+      encodeJob(9, 0x0403, false, unknown, Buffer.alloc(1)),
+    ]),
+  );
+  t.same([idOf(await next()), idOf(await next()), idOf(await next())], [7, 8, 9]);
+});
+
+for (const [name, change, reason, message] of [
+  ['a module that is not there', { module: '/nonexistent.so' }, 'token', /^load \/nonexistent.so: .*No such file/],
+  ['a token that is not there', { tokenLabel: 'none' }, 'token', /^expected one token "none"; 0 fit/],
+  ['a library that is no module', { module: ADDON }, 'token', /C_GetFunctionList/],
+] as const) {
+  test(`${name} is reported and ends the signer`, async (t) => {
+    const { child, socket, next } = start(t);
+    const exit = once(child, 'exit');
+    socket.write(encodeConfigure({ ...CONFIGURATION, ...change }, PIN));
+    const failed = await next();
+    t.equal(typeOf(failed), FrameType.failed);
+    t.match(decodeFailed(failed), { reason, message });
+    t.same(await exit, [1, null]);
+  });
+}
+
+test('a wrong PIN is reported as such', async (t) => {
+  const { socket, next } = start(t);
+  socket.write(encodeConfigure(CONFIGURATION, Buffer.from('wrong')));
+  t.match(decodeFailed(await next()), { reason: 'wrong_pin', message: 'C_Login: CKR_PIN_INCORRECT' });
+});
+
+test('a frame that is none of the contract ends the signer with a reason', async (t) => {
+  const { child, socket, next } = start(t);
+  const exit = once(child, 'exit');
+  socket.write(encodeConfigure(CONFIGURATION, PIN));
+  await next();
+  socket.write(Buffer.from('ffffffff00', 'hex'));
+  t.match(decodeFailed(await next()), { reason: 'token', message: /expected a frame of 9 to/ });
+  t.same(await exit, [1, null]);
+});
+
+test('the token is found by its serial number and by its slot too', async (t) => {
+  const { module, verify } = CONFIGURATION;
+  const first = start(t);
+  first.socket.write(encodeConfigure({ module, verify, tokenSerial: 'none' }, PIN));
+  const { message } = decodeFailed(await first.next());
+  const tokenSerial = /"test" \(serial (\w+)\)/.exec(message)?.[1] ?? '';
+  // SoftHSM makes the number of the slot of the last digits of the serial number.
+  const slot = Number.parseInt(tokenSerial.slice(-8), 16) & 0x7fffffff;
+  for (const choice of [{ tokenSerial }, { slot }]) {
+    const { socket, next } = start(t);
+    socket.write(encodeConfigure({ module, verify, ...choice }, PIN));
+    t.match(decodeKeys(await next()), { keys: [{ label: 'p256' }] }, JSON.stringify(choice));
+  }
+});
+
+test('a signer that hangs does not outlive its front', async (t) => {
+  // A front of its own, which stops its signer as a hanging module would, says its pid and is then killed.
+  const program = `
+    import { spawnSigner } from './src/pool/signer-process.ts';
+    import { encodeConfigure } from './src/pool/messages.ts';
+    const child = spawnSigner({ environment: { SOFTHSM2_CONF: process.env.SOFTHSM2_CONF } });
+    child.stdio[3].write(encodeConfigure(${JSON.stringify(CONFIGURATION)}, Buffer.from('${token.pin}')));
+    child.stdio[3].once('data', () => { child.kill('SIGSTOP'); console.log(child.pid); });`;
+  const front = spawn(
+    process.execPath,
+    [`--import=${import.meta.resolve('tsx')}`, '--input-type=module', '-e', program],
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, SOFTHSM2_CONF: token.conf } },
+  );
+  const [line] = (await once(front.stdout, 'data')) as [Buffer];
+  const signer = Number(line.toString());
+  t.ok(isRunning(signer));
+  front.kill('SIGKILL');
+  await once(front, 'exit');
+  const end = performance.now() + 5000;
+  while (isRunning(signer) && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.notOk(isRunning(signer));
+});
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A zombie that its new parent has not yet buried does not run. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** A signer, and what it sends, frame by frame. */
+function start(t: Test): { child: ChildProcess; socket: Socket; next(): Promise<Buffer> } {
+  const child = spawnSigner(token.tokenConfig());
+  t.teardown(() => child.kill('SIGKILL'));
+  const socket = child.stdio[3] as Socket;
+  const frames: Buffer[] = [];
+  const reader = new FrameReader();
+  let wake = () => {};
+  socket.on('error', () => {});
+  socket.on('data', (chunk) => {
+    reader.push(chunk, (frame) => frames.push(Buffer.from(frame)));
+    wake();
+  });
+  const next = async () => {
+    while (!frames[0]) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    return frames.shift() as Buffer;
+  };
+  return { child, socket, next };
+}

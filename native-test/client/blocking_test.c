@@ -309,6 +309,34 @@ static void a_service_that_hangs_ends_at_the_deadline(void **state) {
     signet_client_free(client);
 }
 
+/* Answers to id 127, which nobody asked, as many as the client takes. */
+static void *flood(void *argument) {
+    static const unsigned char FRAME[] = {0, 0, 0, 7, 0x08, 0x7f, 0x1a, 0x03, 0x0a, 0x01, 's'};
+    int fd = accept4(*(int *)argument, NULL, NULL, SOCK_CLOEXEC);
+
+    while (send(fd, FRAME, sizeof(FRAME), MSG_NOSIGNAL) >= 0)
+        ;
+    close(fd);
+    return NULL;
+}
+
+static void a_flood_of_answers_that_nobody_asked_ends_at_the_deadline(void **state) {
+    scene *scene = *state;
+    int listener = listen_and_hang(scene->second, 1);
+    signet_client *client = new_client(scene->second, 150);
+    pthread_t thread;
+    uint64_t before, took;
+
+    pthread_create(&thread, NULL, flood, &listener);
+    before = monotonic_ms();
+    assert_fails(client, "drowned", SIGNET_LATE, "no answer");
+    took = monotonic_ms() - before;
+    pthread_join(thread, NULL);
+    close(listener);
+    signet_client_free(client);
+    assert_in_range(took, 149, 150 + LATE_MS_MAX);
+}
+
 static void what_is_not_the_protocol_is_said_so(void **state) {
     static const char *const ORDERS[] = {"garbage", "long", "zero", "unknown-body", "empty"};
     scene *scene = *state;
@@ -406,7 +434,7 @@ static void no_descriptor_is_left_behind(void **state) {
     int i;
 
     for (i = 0; i < 10; i++) {
-        signet_client *client = new_client(scene->both, 20);
+        signet_client *client = new_client(scene->both, 100);
 
         assert_signs(client, "one");
         assert_signs(client, "close-once");
@@ -496,6 +524,7 @@ int main(void) {
         ON_SCENE(silence_ends_at_the_deadline),
         ON_SCENE(a_retry_does_not_prolong_the_deadline),
         ON_SCENE(a_service_that_hangs_ends_at_the_deadline),
+        ON_SCENE(a_flood_of_answers_that_nobody_asked_ends_at_the_deadline),
         ON_SCENE(what_is_not_the_protocol_is_said_so),
         ON_SCENE(a_version_that_was_not_offered_is_not_accepted),
         ON_SCENE(unknown_ids_and_fields_are_ignored_and_a_dribbled_answer_is_put_together),

@@ -42,13 +42,14 @@ static void assert_takes_failure(signet_pending *pending, signet_status status, 
 static void a_signature_is_announced_once_and_then_taken(void **state) {
     scene *scene = *state;
     signet_client *client = new_client(scene->first, 1000);
-    atomic_int calls = 0;
-    signet_pending *pending = start(client, "delay 20", &calls);
+    atomic_int calls = 0, others = 0;
+    signet_pending *pending = start(client, "hold", &calls);
 
     assert_false(signet_pending_is_done(pending));
+    assert_takes(start(client, "release", &others), "release");
     WAIT_FOR(calls == 1);
     assert_true(signet_pending_is_done(pending));
-    assert_takes(pending, "delay 20");
+    assert_takes(pending, "hold");
     assert_int_equal(calls, 1);
     signet_client_free(client);
 }

@@ -11,7 +11,6 @@
 #include "status.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -36,7 +35,7 @@ static signet__connection *get_connection(signet_client *client, const sign_rout
                                           bool *reused, signet_sign_result *result);
 
 signet_client *signet_client_new(const signet_client_options *options) {
-    int error = errno;
+    signet__visit visit = signet__process_enter();
     signet_client *client = calloc(1, sizeof(*client));
 
     if (client != NULL && !set_options(client, options)) {
@@ -48,35 +47,30 @@ signet_client *signet_client_new(const signet_client_options *options) {
         signet__shared_init(&client->shared, client);
         signet__process_add(client);
     }
-    errno = error;
+    signet__process_leave(visit);
     return client;
 }
 
 void signet_client_free(signet_client *client) {
-    int error = errno;
+    signet__visit visit;
 
     if (client == NULL)
         return;
-    signet__process_enter();
+    visit = signet__process_enter();
     signet__process_remove(client);
     signet__idle_free(&client->idle);
     if (signet__shared_end(&client->shared))
         signet__shared_destroy(&client->shared);
-    errno = error;
+    signet__process_leave(visit);
 }
 
 signet_status signet_client_sign(signet_client *client, const signet_sign_request *request,
                                  signet_sign_result *result) {
-    int error = errno;
-    int cancel_state;
+    signet__visit visit = signet__process_enter();
 
-    /* A thread that is cancelled while it waits here would take the connection with it; the wait is bounded. */
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    signet__process_enter();
     if (signet__client_accepts(request, result))
         sign(client, request, result);
-    pthread_setcancelstate(cancel_state, NULL);
-    errno = error;
+    signet__process_leave(visit);
     return result->status;
 }
 

@@ -13,6 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * Reads, of up to 4 KiB each, of what lies in a connection that nobody waits for or that cannot be written any more:
+ * enough for all answers that can be in flight, and an end for a service that talks without end.
+ */
+#define SIGNET__LAST_READS_MAX 1024
+
 typedef struct signet__connection {
     /* In the list of the owner. */
     struct signet__connection *next, *previous;

@@ -27,6 +27,8 @@ bool signet__wait_ready(int fd, short events, uint64_t deadline_ns) {
     struct pollfd pollfd = {.fd = fd, .events = events};
     int ready;
 
+    if (signet__now_ns() >= deadline_ns)
+        return false;
     do
         ready = signet__poll_until(&pollfd, 1, deadline_ns);
     while (ready < 0 && errno == EINTR);

@@ -15,7 +15,9 @@ uint64_t signet__now_ns(void);
 uint64_t signet__deadline_in_ms(uint32_t ms);
 /* Microseconds until the deadline, rounded up; 0 when it has passed. */
 uint32_t signet__remaining_us(uint64_t deadline_ns);
-/* Waits on one descriptor: 1 ready (also with an error on it), 0 the deadline passed. A signal does not end the wait.
+/*
+ * Waits on one descriptor. True: it is ready, or has an error. False: the deadline has passed, also for one that is
+ * always ready, so that a flood cannot hold its reader. A signal does not end the wait.
  */
 bool signet__wait_ready(int fd, short events, uint64_t deadline_ns);
 /* ppoll(2) until the deadline; a signal ends the wait. Returns what ppoll returns. */

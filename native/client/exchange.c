@@ -54,7 +54,9 @@ static signet__verdict send_all(signet__connection *connection, uint64_t deadlin
 
 /* A service that turns the whole connection away says why before it closes; that is worth more than EPIPE. */
 static signet__verdict last_words(signet__connection *connection, bool unsent, signet_sign_result *result) {
-    while (signet__connection_fill(connection)) {
+    unsigned reads = 0;
+
+    while (reads++ < SIGNET__LAST_READS_MAX && signet__connection_fill(connection)) {
         signet__verdict verdict = take_answer(connection, 0, result);
 
         if (verdict != SIGNET__UNSENT)

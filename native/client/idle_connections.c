@@ -98,8 +98,9 @@ static signet__connection *take_idle(signet__idle_connections *idle) {
 static bool is_alive(signet__connection *connection) {
     signet_v1_SignStreamResponse response;
     signet_sign_result unheard;
+    unsigned reads = 0;
 
-    while (signet__connection_fill(connection))
+    while (reads++ < SIGNET__LAST_READS_MAX && signet__connection_fill(connection))
         while (signet__connection_take(connection, &response, &unheard) == SIGNET__TAKE_ANSWER)
             ; /* An answer that nobody waits for. */
     return is_reusable(connection);

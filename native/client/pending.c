@@ -5,7 +5,6 @@
 #include "completion.h"
 #include "process.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,30 +13,29 @@ static void withdraw(signet__shared *shared, signet_pending *pending);
 
 signet_pending *signet_client_start(signet_client *client, const signet_sign_request *request, void (*done)(void *),
                                     void *arg) {
-    int error = errno;
+    signet__visit visit = signet__process_enter();
     signet_pending *pending = new_pending(request, done, arg);
 
-    signet__process_enter();
     if (pending != NULL)
         signet__shared_start(&client->shared, pending);
-    errno = error;
+    signet__process_leave(visit);
     return pending;
 }
 
 int signet_pending_is_done(signet_pending *pending) {
+    signet__visit visit = signet__process_enter();
     bool done;
 
-    signet__process_enter();
     pthread_mutex_lock(&pending->shared->lock);
     done = pending->state != SIGNET__PENDING_WAITING;
     pthread_mutex_unlock(&pending->shared->lock);
+    signet__process_leave(visit);
     return done;
 }
 
 signet_status signet_pending_take(signet_pending *pending, signet_sign_result *result) {
-    int error = errno;
+    signet__visit visit = signet__process_enter();
 
-    signet__process_enter();
     pthread_mutex_lock(&pending->shared->lock);
     signet__completion_await_call(pending);
     result->status = pending->result.status;
@@ -45,21 +43,20 @@ signet_status signet_pending_take(signet_pending *pending, signet_sign_result *r
     memcpy(result->signature, pending->result.signature, pending->result.signature_len);
     memcpy(result->reason, pending->result.reason, sizeof(result->reason));
     signet__completion_release(pending);
-    errno = error;
+    signet__process_leave(visit);
     return result->status;
 }
 
 void signet_pending_abandon(signet_pending *pending) {
-    int error = errno;
+    signet__visit visit = signet__process_enter();
 
-    signet__process_enter();
     pthread_mutex_lock(&pending->shared->lock);
     if (pending->state == SIGNET__PENDING_WAITING)
         withdraw(pending->shared, pending);
     else
         signet__completion_await_call(pending);
     signet__completion_release(pending);
-    errno = error;
+    signet__process_leave(visit);
 }
 
 static void withdraw(signet__shared *shared, signet_pending *pending) {

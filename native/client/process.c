@@ -3,6 +3,7 @@
 #include "client.h"
 #include "reader.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ static struct {
 
 #define REPAIRING (-1)
 
+static void notice_fork(void);
 static void install_fork_handlers(void);
 static void before_fork(void);
 static void after_fork_in_parent(void);
@@ -31,28 +33,21 @@ static void after_fork_in_child(void);
 static void forget_parent(bool close_descriptors);
 static void make_locks_anew(void);
 
-void signet__process_enter(void) {
-    pid_t self = getpid();
-    pid_t seen = atomic_load(&process.pid);
+signet__visit signet__process_enter(void) {
+    signet__visit visit = {.error = errno};
 
-    while (seen != self) {
-        if (seen == REPAIRING) {
-            sched_yield();
-            seen = atomic_load(&process.pid);
-        } else if (atomic_compare_exchange_weak(&process.pid, &seen, REPAIRING)) {
-            /* No handler ran: who held the locks is unknown, and a descriptor's number may be somebody else's by now.
-             */
-            make_locks_anew();
-            forget_parent(false);
-            atomic_store(&process.pid, self);
-            return;
-        }
-    }
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &visit.cancel_state);
+    notice_fork();
+    return visit;
+}
+
+void signet__process_leave(signet__visit visit) {
+    pthread_setcancelstate(visit.cancel_state, NULL);
+    errno = visit.error;
 }
 
 void signet__process_add(signet_client *client) {
     pthread_once(&process.once, install_fork_handlers);
-    signet__process_enter();
     signet__process_lock();
     client->next = process.clients;
     if (client->next != NULL)
@@ -92,8 +87,27 @@ void signet__process_set_turn(signet_client *client) {
         pthread_cond_broadcast(&process.turn_over);
 }
 
+/* The first call of a process passes here too: there is nothing to forget yet. */
+static void notice_fork(void) {
+    pid_t self = getpid();
+    pid_t seen = atomic_load(&process.pid);
+
+    while (seen != self) {
+        if (seen == REPAIRING) {
+            sched_yield();
+            seen = atomic_load(&process.pid);
+        } else if (atomic_compare_exchange_weak(&process.pid, &seen, REPAIRING)) {
+            /* No handler ran: who held the locks is unknown, and a descriptor's number may be somebody else's by now.
+             */
+            make_locks_anew();
+            forget_parent(false);
+            atomic_store(&process.pid, self);
+            return;
+        }
+    }
+}
+
 static void install_fork_handlers(void) {
-    atomic_store(&process.pid, getpid());
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

@@ -10,9 +10,18 @@
 
 #include <stdbool.h>
 
-/* To be called first in every public function: notices a fork that passed by the fork handlers, such as a raw clone(2).
+/* What a public function gives back to its caller as it was. */
+typedef struct {
+    int error;
+    int cancel_state;
+} signet__visit;
+
+/*
+ * Around every public function. Notices a fork that passed by the fork handlers, such as a raw clone(2). A thread is
+ * not cancelled in here: it would take a lock or a connection with it, and every wait is bounded.
  */
-void signet__process_enter(void);
+signet__visit signet__process_enter(void);
+void signet__process_leave(signet__visit visit);
 void signet__process_add(signet_client *client);
 /* Afterwards the reader does not know the client any more, and is not at work on it. Not from within `done`. */
 void signet__process_remove(signet_client *client);

@@ -15,7 +15,6 @@
 #include "status.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
 /* As in client.c. */
@@ -283,7 +282,7 @@ static signet__lane *unlink_finished_lane(signet__shared *shared) {
 
     for (lane = shared->lanes; lane != NULL; lane = lane->next)
         if (lane->connection->unsendable && !lane->connection->broken) {
-            read_lane(shared, lane, UINT_MAX);
+            read_lane(shared, lane, SIGNET__LAST_READS_MAX);
             lane->connection->broken = true;
         }
     for (link = &shared->lanes; (lane = *link) != NULL; link = &lane->next)

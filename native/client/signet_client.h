@@ -54,7 +54,7 @@ typedef enum {
     SIGNET_LATE,         /* no answer within the time */
     SIGNET_REFUSED,      /* key unknown or use not granted to this caller (policy) */
     SIGNET_BAD_REQUEST,  /* the service says that the request is malformed or does not fit the key */
-    SIGNET_BUSY,         /* the service is overloaded */
+    SIGNET_BUSY,         /* the service is overloaded, or more is in flight than it allows */
     SIGNET_NO_TOKEN,     /* the service has no token that can sign with the key now */
     SIGNET_TOKEN_FAILED, /* the token failed */
     SIGNET_PROTOCOL,     /* the other side does not speak the protocol */
@@ -81,9 +81,11 @@ signet_status signet_client_sign(signet_client *client, const signet_sign_reques
  * The same without waiting, for a caller that can do something else meanwhile (an ASYNC_JOB). Many share one
  * connection, read by one thread per process that is started, all signals blocked, with the first call after a fork.
  * `done` is called exactly once per start that returned a pending request, from that thread or within the start,
- * whenever the outcome is there (an answer, a failure, the time being over); it must not block. After it,
- * signet_pending_take gives the result and frees the request. signet_pending_abandon withdraws it instead: from then on
- * `done` is not called any more.
+ * whenever the outcome is there (an answer, a failure, the time being over); it must not block, nor free the client.
+ * After it, signet_pending_take gives the result and frees the request; called earlier, it waits.
+ * signet_pending_abandon withdraws it instead: from then on `done` is not called any more. When either returns, a
+ * `done` that another thread was calling has returned, so `arg` may go. In the child of a fork the parent's requests
+ * are done with SIGNET_UNREACHABLE, without a call of `done`.
  */
 typedef struct signet_pending signet_pending;
 signet_pending *signet_client_start(signet_client *client, const signet_sign_request *request, void (*done)(void *),

@@ -52,11 +52,12 @@ struct signet_pending {
     int is_done, abandoned;
 };
 
-static const char *const WORDS[] = {"ok",   "unreachable", "late",         "refused",  "bad request",
-                                    "busy", "no token",    "token failed", "protocol", "internal"};
+static const char *const WORDS[] = {"ok",   "unreachable", "late",         "refused",        "bad request",
+                                    "busy", "no token",    "token failed", "protocol error", "internal error"};
 static const char *const MD_OF_SCHEME[] = {[4] = "SHA256", [5] = "SHA384", [6] = "SHA512"};
 
 static int load_keys(signet_client *client, const char *paths);
+static int is_socket_list(const char *list);
 static int sign(signet_client *client, const signet_sign_request *request, signet_sign_result *result);
 static signet_status refuse(signet_sign_result *result, signet_status status, const char *reason);
 static void *sign_in_thread(void *pending);
@@ -70,7 +71,7 @@ signet_client *signet_client_new(const signet_client_options *options) {
     const char *keys = getenv("SIGNET_FAKE_KEYS"), *delay = getenv("SIGNET_FAKE_DELAY_MS");
     const char *fail = getenv("SIGNET_FAKE_FAIL"), *log = getenv("SIGNET_FAKE_LOG");
 
-    if (options->sockets != NULL && strlen(options->sockets) >= SIGNET_SOCKET_PATH_BYTES_MAX) {
+    if (client == NULL || !is_socket_list(options->sockets)) {
         free(client);
         return NULL;
     }
@@ -178,6 +179,18 @@ static void *sign_in_thread(void *pending_in) {
         pending->done(pending->arg);
     pthread_mutex_unlock(&pending->lock);
     return NULL;
+}
+
+static int is_socket_list(const char *list) {
+    int paths = 0;
+
+    for (const char *at = list; at != NULL; paths++) {
+        const char *end = strchrnul(at, ':');
+        if (end - at >= SIGNET_SOCKET_PATH_BYTES_MAX)
+            return 0;
+        at = *end == ':' ? end + 1 : NULL;
+    }
+    return paths <= SIGNET_SOCKETS_MAX;
 }
 
 static int load_keys(signet_client *client, const char *paths) {

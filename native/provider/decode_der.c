@@ -28,7 +28,6 @@ static int decode(const signet__provider *provider, signet__key_type type, OSSL_
     unsigned char der[SIGNET_REFERENCE_BYTES_MAX];
     size_t len;
     signet__key *key = NULL;
-    int ok = 1;
 
     if (read_der(provider, in, der, &len))
         key = parse_key(provider, der, len);
@@ -37,7 +36,7 @@ static int decode(const signet__provider *provider, signet__key_type type, OSSL_
     if (key != NULL && key->type == type)
         return give_key(key, give, give_arg);
     signet__key_free(key);
-    return ok;
+    return 1;
 }
 
 static int read_der(const signet__provider *provider, OSSL_CORE_BIO *in, unsigned char *der, size_t *len) {

@@ -16,7 +16,9 @@ static const char *const EXPECTED_CANONICAL =
 static int find_type(EVP_PKEY *shadow, signet__key_type *type);
 static int ec_bits_of(EVP_PKEY *shadow);
 static int is_supported(const signet__key *key);
-static int is_canonical(EVP_PKEY *shadow, const signet__reference *reference);
+static int is_canonical(const signet__key *key, const signet__reference *reference);
+static signet__key *parse_public(const signet__provider *provider, const signet__reference *reference);
+static int name_key(signet__key *key, const signet__reference *reference);
 
 signet__key *signet__key_new(const signet__provider *provider, signet__key_type type) {
     signet__key *key = OPENSSL_zalloc(sizeof *key);
@@ -47,35 +49,43 @@ void signet__key_set_public(signet__key *key, EVP_PKEY *shadow) {
 
 signet__key *signet__key_from_reference(const signet__provider *provider, const signet__reference *reference,
                                         const char **expected) {
+    signet__key *key;
+
+    signet__errors_begin();
+    key = parse_public(provider, reference);
+    *expected = key == NULL || !is_supported(key) ? EXPECTED_KEY
+                : is_canonical(key, reference)    ? NULL
+                                                  : EXPECTED_CANONICAL;
+    if (*expected == NULL && !name_key(key, reference))
+        *expected = "expected enough memory to hash the public key";
+    signet__errors_end(1);
+    if (*expected == NULL)
+        return key;
+    signet__key_free(key);
+    return NULL;
+}
+
+static signet__key *parse_public(const signet__provider *provider, const signet__reference *reference) {
     const unsigned char *at = reference->spki;
-    EVP_PKEY *shadow;
+    EVP_PKEY *shadow = d2i_PUBKEY_ex(NULL, &at, (long)reference->spki_len, provider->shadow_libctx, NULL);
     signet__key_type type;
     signet__key *key = NULL;
 
-    signet__errors_begin();
-    *expected = EXPECTED_KEY;
-    shadow = d2i_PUBKEY_ex(NULL, &at, (long)reference->spki_len, provider->shadow_libctx, NULL);
     if (shadow != NULL && find_type(shadow, &type))
         key = signet__key_new(provider, type);
-    if (key != NULL) {
+    if (key != NULL)
         signet__key_set_public(key, shadow);
-        key->signs = 1;
-        memcpy(key->label, reference->label, sizeof key->label);
-        if (!EVP_Q_digest(provider->shadow_libctx, "SHA256", NULL, reference->spki, reference->spki_len,
-                          key->spki_sha256, NULL) ||
-            !is_supported(key)) {
-            signet__key_free(key);
-            key = NULL;
-        } else if (!is_canonical(shadow, reference)) {
-            *expected = EXPECTED_CANONICAL;
-            signet__key_free(key);
-            key = NULL;
-        }
-    } else {
+    else
         EVP_PKEY_free(shadow);
-    }
-    signet__errors_end(1);
     return key;
+}
+
+/* From here on the service is asked to sign with it, under this identity. */
+static int name_key(signet__key *key, const signet__reference *reference) {
+    memcpy(key->label, reference->label, sizeof key->label);
+    key->signs = 1;
+    return EVP_Q_digest(key->provider->shadow_libctx, "SHA256", NULL, reference->spki, reference->spki_len,
+                        key->spki_sha256, NULL);
 }
 
 const char *signet__key_type_name(signet__key_type type) {
@@ -121,9 +131,9 @@ static int is_supported(const signet__key *key) {
 }
 
 /* Whether the reference spells its public key as everybody does who names the key by the hash of that spelling. */
-static int is_canonical(EVP_PKEY *shadow, const signet__reference *reference) {
+static int is_canonical(const signet__key *key, const signet__reference *reference) {
     unsigned char *der = NULL;
-    EVP_PKEY *plain = EVP_PKEY_dup(shadow);
+    EVP_PKEY *plain = EVP_PKEY_dup(key->shadow);
     int len = -1, same;
 
     if (plain != NULL && EVP_PKEY_is_a(plain, "EC"))

@@ -7,10 +7,6 @@ export class ByteBudget {
     this.max = max;
   }
 
-  get used(): number {
-    return this.#used;
-  }
-
   /** Whether `bytes` more were free; they are taken then. */
   take(bytes: number): boolean {
     if (this.#used + bytes > this.max) return false;

@@ -67,10 +67,6 @@ export class Conversation {
     return this.#state;
   }
 
-  get inFlight(): number {
-    return this.#inFlight.size;
-  }
-
   /** What the caller said of itself; for logs. */
   get agent(): string {
     return this.#agent;

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { FAKE_SIGNATURE, FakeSigning } from '../../../test/fixtures/fake-signing.js';
 import { limitsWith } from '../../../test/fixtures/limits.js';
 import { framed, SocketClient, signRequest } from '../../../test/fixtures/socket-client.js';
+import { until } from '../../../test/fixtures/until.js';
 import type { Limits } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import { ErrorCode, type SignStreamResponse } from '../../gen/signet/v1/sign.js';
@@ -342,12 +343,3 @@ t.test('a drain whose time is over cuts off what is left', async (t) => {
   await client.closed();
   t.equal(signing.held[0]?.cancelled, true);
 });
-
-/** Polls until it holds; throws after the deadline. */
-async function until(holds: () => boolean | Promise<boolean>, deadlineMs = 3_000): Promise<void> {
-  const end = performance.now() + deadlineMs;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error('it did not come to hold');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

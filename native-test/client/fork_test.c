@@ -80,6 +80,39 @@ static void a_child_that_never_signs_does_not_keep_the_parents_connection_open(v
     assert_child_succeeds(child);
 }
 
+static void *sign_into_silence(void *argument) {
+    signet_sign_request request = request_of("silent");
+    signet_sign_result result;
+
+    signet_client_sign(argument, &request, &result);
+    return NULL;
+}
+
+static void nor_the_one_that_another_thread_was_waiting_on(void **state) {
+    scene *scene = *state;
+    signet_client *client = new_client(scene->first, 150);
+    pthread_t thread;
+    int pipe_fds[2];
+    pid_t child;
+
+    assert_int_equal(pipe(pipe_fds), 0);
+    pthread_create(&thread, NULL, sign_into_silence, client);
+    WAIT_FOR(fake_count(scene->service).requests == 1);
+    child = fork();
+    if (child == 0) {
+        char byte;
+
+        close(pipe_fds[1]);
+        _exit(read(pipe_fds[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    pthread_join(thread, NULL);
+    WAIT_FOR(fake_count(scene->service).open == 0);
+    close(pipe_fds[1]);
+    close(pipe_fds[0]);
+    assert_child_succeeds(child);
+    signet_client_free(client);
+}
+
 static void a_fork_that_passed_by_the_handlers_is_noticed_by_pid(void **state) {
     scene *scene = *state;
     signet_client *client = new_client(scene->first, 2000);
@@ -185,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_SCENE(a_child_opens_its_own_connection_and_the_parent_keeps_its),
         ON_SCENE(a_child_that_never_signs_does_not_keep_the_parents_connection_open),
+        ON_SCENE(nor_the_one_that_another_thread_was_waiting_on),
         ON_SCENE(a_fork_that_passed_by_the_handlers_is_noticed_by_pid),
         ON_SCENE(a_child_starts_a_reader_of_its_own),
         ON_SCENE(forks_amid_traffic_of_threads_mix_nothing_up),

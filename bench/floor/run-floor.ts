@@ -1,0 +1,27 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { TestToken } from '../../test/fixtures/softhsm-token.js';
+import type { Measured } from '../measured.js';
+
+export type FloorMechanism = 'ecdsa-p256' | 'rsa-pkcs1' | 'rsa-pss';
+
+export interface FloorWish {
+  readonly key: string;
+  readonly mechanism: FloorMechanism;
+  readonly sessions: number;
+  /** Over how many processes the sessions are spread; the default is 1. */
+  readonly processes?: number;
+  readonly seconds: number;
+}
+
+const PROGRAM = join(import.meta.dirname, '../../build/bench/floor');
+
+/** What a token does when only the C loop of floor.c stands before it. Blocks until it is measured. */
+export function runFloor(token: TestToken, wish: FloorWish): Measured {
+  const { key, mechanism, sessions, processes = 1, seconds } = wish;
+  const options = { module: token.module, token: token.label, 'pin-file': token.pinFile, key, mechanism };
+  const numbers = { sessions, processes, seconds };
+  const args = Object.entries({ ...options, ...numbers }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const env = { ...process.env, ...token.tokenConfig().environment };
+  return JSON.parse(execFileSync(PROGRAM, args, { env, encoding: 'utf8' }));
+}

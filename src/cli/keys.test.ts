@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { initFolder } from '../../test/fixtures/command-line.js';
+import { initFolder, signet } from '../../test/fixtures/command-line.js';
 import { loadConfig } from '../config/load.js';
 import { readPin } from '../config/pin.js';
 import { publicKeyFromKeyObject } from '../public-key.js';
@@ -162,6 +162,30 @@ t.test('without a running service what needs it says so', async (t) => {
     t.equal(run.code, 4, args.join(' '));
     t.match(run.json().error, { code: 'unreachable', message: /not running/ });
   }
+});
+
+t.test('a socket that nobody listens on any more is as good as none', async (t) => {
+  writeFileSync(folder.file('run/admin.sock'), '');
+  const run = await folder.run(['status', '--json']);
+  const made = await folder.run(['keys', 'generate', '--type', 'p256', '--label', 'stale']);
+  rmSync(folder.file('run/admin.sock'));
+  t.equal(run.code, 4);
+  t.equal(run.json().error.code, 'unreachable');
+  t.match(made, { code: 0, stderr: /no running service was told/ });
+});
+
+t.test('SIGNET_CONFIG names the configuration file, and --config counts more', async (t) => {
+  const env = { SIGNET_CONFIG: folder.file('signet.yaml') };
+  t.match(await signet(['check'], '', env), { code: 0 });
+  t.match(await signet(['check', '--config', '/nonexistent.yaml'], '', env), { code: 3 });
+});
+
+t.test('a wrong configuration is told with line and column', async (t) => {
+  const text = readFileSync(folder.file('signet.yaml'), 'utf8');
+  writeFileSync(folder.file('wrong.yaml'), text.replace('signers: 2', 'signers: many'));
+  const run = await signet(['check', folder.file('wrong.yaml'), '--json']);
+  t.equal(run.code, 3);
+  t.match(run.json().error, { code: 'configuration', problems: [/^wrong\.yaml:\d+:\d+: tokens\[0\]\.signers: /] });
 });
 
 t.test('a PIN file that others may read is refused as a fault of the configuration', async (t) => {

@@ -5,6 +5,7 @@ import graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
 import { SignetError } from '../errors.js';
 import { idOf } from './key-templates.js';
+import { destroyQuietly, requireKept, untilWhole } from './object-damaged.js';
 import type { Session } from './open-token.js';
 import { findObjects, isOfKey, type TokenKey } from './token-keys.js';
 
@@ -108,7 +109,8 @@ function allCertificates(session: Session): X509Certificate[] {
 /** CKA_SUBJECT, CKA_ISSUER and CKA_SERIAL_NUMBER are DER (PKCS#11 v2.40 section 4.6.3). */
 function storeCertificate(session: Session, certificate: X509Certificate, id: Buffer, label: string): void {
   const { tbsCertificate } = AsnConvert.parse(certificate.raw, Certificate);
-  session.create({
+  const value = Buffer.from(certificate.raw);
+  const template = {
     class: graphene.ObjectClass.CERTIFICATE,
     certType: pkcs11.CKC_X_509,
     token: true,
@@ -118,7 +120,16 @@ function storeCertificate(session: Session, certificate: X509Certificate, id: Bu
     subject: Buffer.from(AsnConvert.serialize(tbsCertificate.subject)),
     issuer: Buffer.from(AsnConvert.serialize(tbsCertificate.issuer)),
     serial: Buffer.from(AsnIntegerArrayBufferConverter.toASN(tbsCertificate.serialNumber).toBER()),
-    value: Buffer.from(certificate.raw),
+    value,
+  };
+  untilWhole(() => {
+    const object = session.create(template);
+    try {
+      requireKept(object, { label, id, value });
+    } catch (thrown) {
+      destroyQuietly(session, object);
+      throw thrown;
+    }
   });
 }
 

@@ -6,6 +6,7 @@ import { type PublicKey, publicKeyFromKeyObject } from '../public-key.js';
 import { CKK_EC_EDWARDS, CURVE_OID } from './key-kinds.js';
 import { PRIVATE_KEY_TEMPLATE, PUBLIC_KEY_TEMPLATE } from './key-templates.js';
 import { admitKey, requireFreeLabel, requireNewKey } from './new-key.js';
+import { destroyQuietly, untilWhole } from './object-damaged.js';
 import type { Session } from './open-token.js';
 import type { TokenKey } from './token-keys.js';
 
@@ -15,30 +16,18 @@ export function importKey(session: Session, secret: KeyObject, label: string): T
   requireFreeLabel(session, label);
   requireNewKey(session, key);
   const { shared, secretHalf, publicHalf } = attributesOf(secret, key);
-  const privateKey = session.create({
-    ...PRIVATE_KEY_TEMPLATE,
-    ...shared,
-    ...secretHalf,
-    class: graphene.ObjectClass.PRIVATE_KEY,
-    label,
+  const privateTemplate = { ...PRIVATE_KEY_TEMPLATE, ...shared, ...secretHalf, label };
+  const publicTemplate = { ...PUBLIC_KEY_TEMPLATE, ...shared, ...publicHalf, label };
+  return untilWhole(() => {
+    const privateKey = session.create({ ...privateTemplate, class: graphene.ObjectClass.PRIVATE_KEY });
+    try {
+      const publicKey = session.create({ ...publicTemplate, class: graphene.ObjectClass.PUBLIC_KEY });
+      return admitKey(session, privateKey, publicKey, label);
+    } catch (thrown) {
+      destroyQuietly(session, privateKey);
+      throw thrown;
+    }
   });
-  try {
-    const publicTemplate = { ...PUBLIC_KEY_TEMPLATE, ...shared, ...publicHalf, label };
-    const publicKey = session.create({ ...publicTemplate, class: graphene.ObjectClass.PUBLIC_KEY });
-    return admitKey(session, privateKey, publicKey, label);
-  } catch (thrown) {
-    destroyQuietly(session, privateKey);
-    throw thrown;
-  }
-}
-
-/** `admitKey` may have destroyed it already. */
-function destroyQuietly(session: Session, object: graphene.SessionObject): void {
-  try {
-    session.destroy(object);
-  } catch {
-    // Gone already; the error that matters is on its way.
-  }
 }
 
 interface KeyAttributes {

@@ -2,6 +2,7 @@ import type graphene from 'graphene-pk11';
 import type { PublicKey } from '../public-key.js';
 import { KeyExists } from './key-errors.js';
 import { idOf } from './key-templates.js';
+import { destroyQuietly, ObjectDamaged, requireKept } from './object-damaged.js';
 import { publicKeyOfObject } from './object-public-key.js';
 import type { Session } from './open-token.js';
 import { proveKey } from './prove-key.js';
@@ -21,7 +22,10 @@ export function requireNewKey(session: Session, key: PublicKey): void {
   if (same) throw new KeyExists(`the token has this key already, as "${same.label}"`);
 }
 
-/** Gives both halves their CKA_ID and proves the pair. A pair that fails leaves the token again. */
+/**
+ * Gives both halves their CKA_ID and proves the pair. A pair that fails leaves the token again. Throws ObjectDamaged if the token did
+ * not keep what it was given.
+ */
 export function admitKey(
   session: Session,
   privateKey: graphene.SessionObject,
@@ -29,15 +33,24 @@ export function admitKey(
   label: string,
 ): TokenKey {
   try {
-    const key = publicKeyOfObject(publicKeyObject);
+    const key = keptPublicKey(publicKeyObject);
     const id = idOf(key.spkiSha256);
     privateKey.setAttribute({ id });
     publicKeyObject.setAttribute({ id });
+    for (const object of [privateKey, publicKeyObject]) requireKept(object, { label, id });
     proveKey(session, privateKey, key);
     return { label, id: id.toString('hex'), key, privateKey, publicKeys: [publicKeyObject] };
   } catch (thrown) {
-    session.destroy(privateKey);
-    session.destroy(publicKeyObject);
+    destroyQuietly(session, privateKey);
+    destroyQuietly(session, publicKeyObject);
     throw thrown;
+  }
+}
+
+function keptPublicKey(object: graphene.SessionObject): PublicKey {
+  try {
+    return publicKeyOfObject(object);
+  } catch (cause) {
+    throw new ObjectDamaged(cause);
   }
 }

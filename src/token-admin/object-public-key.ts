@@ -47,9 +47,12 @@ function rsaJwk(object: graphene.SessionObject): JsonWebKey {
 
 // graphene knows CKA_EC_PARAMS by two names and answers with the older one.
 function ecJwk(object: graphene.SessionObject): JsonWebKey {
-  const curve = EC_CURVES.find(({ oid }) => oid.equals(object.getAttribute('paramsECDSA') as Buffer));
-  if (!curve)
-    throw new SignetError('invalid_argument', 'expected a key on P-256, P-384 or P-521; the token has another curve');
+  const parameters = object.getAttribute('paramsECDSA') as Buffer;
+  const curve = EC_CURVES.find(({ oid }) => oid.equals(parameters));
+  if (!curve) {
+    const came = parameters.toString('hex') || 'none';
+    throw new SignetError('invalid_argument', `expected a key on P-256, P-384 or P-521; its CKA_EC_PARAMS are ${came}`);
+  }
   const point = pointOf(object, 1 + 2 * curve.bytes);
   const x = base64url(point.subarray(1, 1 + curve.bytes));
   const y = base64url(point.subarray(1 + curve.bytes));

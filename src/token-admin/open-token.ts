@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
 import type { TokenConfig } from '../config/schema.js';
@@ -17,6 +18,24 @@ export async function withToken<T>(
   pin: Buffer,
   work: (session: Session) => Promise<T> | T,
 ): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openOnce(token, pin, work);
+    } catch (thrown) {
+      if (!(thrown instanceof TokenAbsent) || attempt === OPEN_ATTEMPTS_MAX) throw thrown;
+      await delay(OPEN_PAUSE_MS);
+    }
+  }
+}
+
+/** SoftHSM does not see a token whose file another process writes at that moment, as a login does. */
+const OPEN_ATTEMPTS_MAX = 4;
+const OPEN_PAUSE_MS = 50;
+
+/** Thrown before any work is begun. */
+class TokenAbsent extends SignetError {}
+
+function openOnce<T>(token: TokenConfig, pin: Buffer, work: (session: Session) => Promise<T> | T): Promise<T> {
   return withModule(token.module, token.environment, token.library_parameters, async (module) => {
     const session = logIn(slotOf(module, token), pin, token);
     pin.fill(0);
@@ -79,7 +98,7 @@ function slotOf(module: graphene.Module, token: TokenConfig): graphene.Slot {
   const [only] = found;
   if (only && found.length === 1) return only;
   const seen = slots.map((slot) => `"${slot.getToken().label}"`).join(', ') || 'none';
-  throw new SignetError(
+  throw new TokenAbsent(
     'token_failed',
     `expected one token with ${choiceOf(token)}, found ${found.length}; tokens that the module shows: ${seen}`,
   );

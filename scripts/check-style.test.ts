@@ -55,6 +55,7 @@ t.test('what is allowed is not found', async (t) => {
     ['src/pool/a.ts', functionOf(70)],
     ['src/pool/a.ts', `// style: long because it is one table\n${functionOf(200)}`],
     ['src/pool/a.ts', `const table = {\n${'  a: 1,\n'.repeat(100)}};\n`],
+    ['native/a.c', `int a(void) {\n    if (b ||\n        c) {\n    }\n}\n${'int a;\n'.repeat(100)}        }\n`],
     ['native/a.c', `/* style: long because it is one table */\n${'int a;\n'.repeat(800)}`],
   ];
   for (const [file, text] of cases) {

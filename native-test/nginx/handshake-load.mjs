@@ -36,7 +36,8 @@ async function run(lane) {
       count.slowestMs = Math.max(count.slowestMs, Math.round(performance.now() - started));
     } catch (error) {
       count.failed += 1;
-      if (count.errors.length < ERRORS_KEPT) count.errors.push(`${new Date().toISOString()} ${error.code ?? ''} ${error.message}`);
+      if (count.errors.length < ERRORS_KEPT)
+        count.errors.push(`${new Date().toISOString()} ${error.code ?? ''} ${error.message}`);
     }
   }
 }
@@ -44,7 +45,10 @@ async function run(lane) {
 function handshake(servername, version) {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, servername, ca, minVersion: version, maxVersion: version });
-    const late = setTimeout(() => socket.destroy(new Error(`no handshake in ${HANDSHAKE_LIMIT_MS} ms`)), HANDSHAKE_LIMIT_MS);
+    const late = setTimeout(
+      () => socket.destroy(new Error(`no handshake in ${HANDSHAKE_LIMIT_MS} ms`)),
+      HANDSHAKE_LIMIT_MS,
+    );
     socket.once('secureConnect', () => {
       resolve();
       socket.destroy();

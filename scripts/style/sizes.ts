@@ -19,7 +19,8 @@ export function tooLong(path: string, text: string): string[] {
   if (lines.some((line) => EXEMPTION.test(line))) return [];
   const found: string[] = [];
   if (lines.length - 1 > limit.file) found.push(`${path}:1 has ${lines.length - 1} lines; the limit is ${limit.file}`);
-  for (const { start, length } of functions(lines)) {
+  const opens = extname(path) === '.ts' ? opensFunction : opensFunctionOfC;
+  for (const { start, length } of functions(lines, opens)) {
     if (length > limit.function) {
       found.push(`${path}:${start} begins a function of ${length} lines; the limit is ${limit.function}`);
     }
@@ -31,10 +32,10 @@ export function tooLong(path: string, text: string): string[] {
  * Functions by their shape after formatting (Biome, clang-format): a line that opens one and the first line at the same
  * indentation that begins with the closing brace. No parser: it also sees a long block under a condition that spans lines.
  */
-function functions(lines: readonly string[]): { start: number; length: number }[] {
+function functions(lines: readonly string[], opens: (line: string) => boolean): { start: number; length: number }[] {
   const found: { start: number; length: number }[] = [];
   lines.forEach((line, index) => {
-    if (!opensFunction(line)) return;
+    if (!opens(line)) return;
     const indent = /^\s*/.exec(line)?.[0] ?? '';
     const end = lines.findIndex((candidate, at) => at > index && candidate.startsWith(`${indent}}`));
     if (end > index) found.push({ start: index + 1, length: end - index + 1 });
@@ -44,5 +45,10 @@ function functions(lines: readonly string[]): { start: number; length: number }[
 
 function opensFunction(line: string): boolean {
   if (!/\{\s*$/.test(line) || /^\s*(if|for|while|switch|catch|else|do|\} else|\} catch)\b/.test(line)) return false;
-  return /\bfunction\b|=> \{$|\)(: .+)? \{$|^\w[\w-]*\(\) \{$/.test(line.trimEnd());
+  return /\bfunction\b|=> \{$|\)(: .+)? \{$/.test(line.trimEnd());
+}
+
+/** C and shell have functions at the outermost level only. */
+function opensFunctionOfC(line: string): boolean {
+  return /^\S.*\) \{$/.test(line);
 }

@@ -1,4 +1,4 @@
-import { type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type Caller, describeCaller } from '../caller.js';
 import type { Limits, UnixSocketConfig } from '../config/schema.js';

@@ -1,4 +1,4 @@
-import { SignetError, WIRE_CODE } from '../errors.js';
+import { type SignetError, WIRE_CODE } from '../errors.js';
 import type { Hello, SignRequest, SignStreamRequest, SignStreamResponse } from '../gen/signet/v1/sign.js';
 import type { Outcome } from '../sign-job.js';
 import type { Cancel, Client, Signing } from '../signing.js';

@@ -1,4 +1,4 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import type { KeyName } from '../../key-name.js';
 import type { Session } from '../../token-admin/open-token.js';
 import type { TokenKey } from '../../token-admin/token-keys.js';

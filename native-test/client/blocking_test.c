@@ -14,7 +14,7 @@
 
 static void a_message_is_signed(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "a message");
     assert_string_equal(fake_count(scene->service).agent, "signet-test/1");
@@ -23,7 +23,7 @@ static void a_message_is_signed(void **state) {
 
 static void a_digest_is_signed(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     signet_sign_request request = request_of("refuse 2 would be an order in a message, not in a digest........");
     signet_sign_result result;
 
@@ -35,7 +35,7 @@ static void a_digest_is_signed(void **state) {
 
 static void the_longest_message_is_signed_and_a_longer_one_is_refused_without_a_word(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     unsigned char *message = calloc(1, SIGNET_MESSAGE_BYTES_MAX + 1);
     signet_sign_request request = request_of("");
     signet_sign_result result;
@@ -58,7 +58,7 @@ static void the_longest_message_is_signed_and_a_longer_one_is_refused_without_a_
 
 static void nothing_is_opened_before_the_first_signature_and_one_connection_serves_many(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     int i;
 
     assert_int_equal(fake_count(scene->service).connections, 0);
@@ -72,10 +72,10 @@ static void nothing_is_opened_before_the_first_signature_and_one_connection_serv
 
 static void the_service_is_told_the_time_that_is_left(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 700);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "how long");
-    assert_in_range(fake_count(scene->service).last_timeout_us, 500000, 700000);
+    assert_in_range(fake_count(scene->service).last_timeout_us, 1000 * PATIENCE_MS / 2, 1000 * PATIENCE_MS);
     signet_client_free(client);
 }
 
@@ -84,7 +84,7 @@ static void every_error_of_the_service_has_its_status_and_its_words_reach_the_ca
                                              SIGNET_LATE,     SIGNET_NO_TOKEN,    SIGNET_TOKEN_FAILED, SIGNET_INTERNAL,
                                              SIGNET_INTERNAL, SIGNET_INTERNAL};
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     unsigned code;
 
     for (code = 0; code < sizeof(EXPECTED) / sizeof(EXPECTED[0]); code++) {
@@ -100,8 +100,7 @@ static void every_error_of_the_service_has_its_status_and_its_words_reach_the_ca
 
 static void without_a_service_the_reason_names_every_socket_and_its_errno(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->both, 1000);
-    uint64_t before = monotonic_ms();
+    signet_client *client = new_client(scene->both, PATIENCE_MS);
     char refused[128], missing[128];
 
     scene_stop_service(scene);
@@ -109,14 +108,13 @@ static void without_a_service_the_reason_names_every_socket_and_its_errno(void *
     snprintf(missing, sizeof(missing), "%s: No such file or directory", scene->second);
     assert_fails(client, "anybody there", SIGNET_UNREACHABLE, refused);
     assert_fails(client, "anybody there", SIGNET_UNREACHABLE, missing);
-    assert_true(monotonic_ms() - before < 200);
     signet_client_free(client);
 }
 
 static void the_next_socket_is_used_at_once_when_the_first_has_no_service(void **state) {
     scene *scene = *state;
     fake_service *second = fake_start(scene->second, (fake_options){0});
-    signet_client *client = new_client(scene->both, 1000);
+    signet_client *client = new_client(scene->both, PATIENCE_MS);
 
     scene_stop_service(scene);
     assert_signs(client, "to the second");
@@ -151,7 +149,7 @@ static void the_environment_names_the_sockets_when_nobody_else_does(void **state
     signet_client *client;
 
     setenv("SIGNET_SOCKETS", scene->first, 1);
-    client = new_client(NULL, 1000);
+    client = new_client(NULL, PATIENCE_MS);
     unsetenv("SIGNET_SOCKETS");
     assert_signs(client, "by the environment");
     signet_client_free(client);
@@ -159,7 +157,7 @@ static void the_environment_names_the_sockets_when_nobody_else_does(void **state
 
 static void a_service_restarted_while_the_connection_was_idle_costs_no_retry(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "before");
     scene_stop_service(scene);
@@ -172,7 +170,7 @@ static void a_service_restarted_while_the_connection_was_idle_costs_no_retry(voi
 
 static void a_connection_that_breaks_before_the_answer_is_retried_once_with_the_same_attempt_id(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "close-once");
     assert_int_equal(fake_count(scene->service).requests, 2);
@@ -185,7 +183,7 @@ static void a_connection_that_breaks_before_the_answer_is_retried_once_with_the_
 
 static void an_attempt_id_is_new_for_every_signature(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "same");
     assert_signs(client, "same");
@@ -196,7 +194,7 @@ static void an_attempt_id_is_new_for_every_signature(void **state) {
 static void a_service_without_a_token_is_tried_once_more_at_the_next_socket(void **state) {
     scene *scene = *state;
     fake_service *second = fake_start(scene->second, (fake_options){0});
-    signet_client *client = new_client(scene->both, 1000);
+    signet_client *client = new_client(scene->both, PATIENCE_MS);
 
     scene_stop_service(scene);
     scene_start_service(scene, (fake_options){.unavailable = true});
@@ -211,7 +209,7 @@ static void a_service_without_a_token_is_tried_once_more_at_the_next_socket(void
 
 static void a_single_service_without_a_token_is_not_asked_twice(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_fails(client, "refuse 5 no token", SIGNET_NO_TOKEN, "no token");
     assert_int_equal(fake_count(scene->service).requests, 1);
@@ -220,7 +218,7 @@ static void a_single_service_without_a_token_is_not_asked_twice(void **state) {
 
 static void a_draining_service_still_answers_and_is_not_used_again(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "goaway");
     assert_signs(client, "afterwards");
@@ -231,7 +229,7 @@ static void a_draining_service_still_answers_and_is_not_used_again(void **state)
 
 static void a_service_that_goes_away_before_it_answers_is_retried(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "goaway-close");
     assert_signs(client, "goaway-late-once");
@@ -242,7 +240,7 @@ static void a_service_that_goes_away_before_it_answers_is_retried(void **state) 
 static void a_service_drained_while_the_connection_was_idle_is_not_used_again(void **state) {
     scene *scene = *state;
     fake_service *second = fake_start(scene->second, (fake_options){0});
-    signet_client *client = new_client(scene->both, 1000);
+    signet_client *client = new_client(scene->both, PATIENCE_MS);
 
     assert_signs(client, "to the first");
     fake_drain(scene->service);
@@ -255,30 +253,22 @@ static void a_service_drained_while_the_connection_was_idle_is_not_used_again(vo
 }
 
 static void silence_ends_at_the_deadline(void **state) {
-    static const char *const ORDERS[] = {"silent", "half", "delay 2000"};
+    static const char *const ORDERS[] = {"silent", "half", "delay 60000"};
     scene *scene = *state;
     signet_client *client = new_client(scene->first, 150);
     unsigned i;
 
-    for (i = 0; i < sizeof(ORDERS) / sizeof(ORDERS[0]); i++) {
-        uint64_t before = monotonic_ms(), took;
-
-        assert_fails(client, ORDERS[i], SIGNET_LATE, "no answer within the time");
-        took = monotonic_ms() - before;
-        assert_in_range(took, 149, 150 + LATE_MS_MAX);
-    }
-    assert_signs(client, "and the next is served");
+    for (i = 0; i < sizeof(ORDERS) / sizeof(ORDERS[0]); i++)
+        ASSERT_ENDS_IN_TIME(150, assert_fails(client, ORDERS[i], SIGNET_LATE, "no answer within the time"));
     signet_client_free(client);
 }
 
 static void a_retry_does_not_prolong_the_deadline(void **state) {
     scene *scene = *state;
     signet_client *client = new_client(scene->first, 150);
-    uint64_t before = monotonic_ms();
 
-    assert_signs(client, "close-once");
-    assert_fails(client, "silent", SIGNET_LATE, scene->first);
-    assert_true(monotonic_ms() - before < 150 + 2 * LATE_MS_MAX);
+    ASSERT_ENDS_IN_TIME(150, assert_fails(client, "close-once-then-silent", SIGNET_LATE, scene->first));
+    assert_true(fake_count(scene->service).repeated_attempts > 0);
     signet_client_free(client);
 }
 
@@ -297,14 +287,10 @@ static void a_service_that_hangs_ends_at_the_deadline(void **state) {
     scene *scene = *state;
     int hanging = listen_and_hang(scene->second, 0);
     signet_client *client = new_client(scene->second, 150);
-    uint64_t before = monotonic_ms();
 
     assert_fails(client, "into the queue of one", SIGNET_LATE, "no answer");
-    assert_in_range(monotonic_ms() - before, 149, 150 + LATE_MS_MAX);
     /* The closed connection still lies in the queue. */
-    before = monotonic_ms();
-    assert_fails(client, "no place in the queue", SIGNET_BUSY, "its listen queue is full");
-    assert_in_range(monotonic_ms() - before, 149, 150 + LATE_MS_MAX);
+    ASSERT_ENDS_IN_TIME(150, assert_fails(client, "no place in the queue", SIGNET_BUSY, "its listen queue is full"));
     close(hanging);
     signet_client_free(client);
 }
@@ -320,27 +306,28 @@ static void *flood(void *argument) {
     return NULL;
 }
 
+static void drown(const char *path, int listener) {
+    signet_client *client = new_client(path, 150);
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, flood, &listener);
+    assert_fails(client, "drowned", SIGNET_LATE, "no answer");
+    pthread_join(thread, NULL);
+    signet_client_free(client);
+}
+
 static void a_flood_of_answers_that_nobody_asked_ends_at_the_deadline(void **state) {
     scene *scene = *state;
     int listener = listen_and_hang(scene->second, 1);
-    signet_client *client = new_client(scene->second, 150);
-    pthread_t thread;
-    uint64_t before, took;
 
-    pthread_create(&thread, NULL, flood, &listener);
-    before = monotonic_ms();
-    assert_fails(client, "drowned", SIGNET_LATE, "no answer");
-    took = monotonic_ms() - before;
-    pthread_join(thread, NULL);
+    ASSERT_ENDS_IN_TIME(150, drown(scene->second, listener));
     close(listener);
-    signet_client_free(client);
-    assert_in_range(took, 149, 150 + LATE_MS_MAX);
 }
 
 static void what_is_not_the_protocol_is_said_so(void **state) {
     static const char *const ORDERS[] = {"garbage", "long", "zero", "unknown-body", "empty"};
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     unsigned i;
 
     for (i = 0; i < sizeof(ORDERS) / sizeof(ORDERS[0]); i++) {
@@ -352,7 +339,7 @@ static void what_is_not_the_protocol_is_said_so(void **state) {
 
 static void a_version_that_was_not_offered_is_not_accepted(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     scene_stop_service(scene);
     scene_start_service(scene, (fake_options){.version = 7});
@@ -362,7 +349,7 @@ static void a_version_that_was_not_offered_is_not_accepted(void **state) {
 
 static void unknown_ids_and_fields_are_ignored_and_a_dribbled_answer_is_put_together(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_signs(client, "wrong-id");
     assert_signs(client, "unknown-field");
@@ -373,7 +360,7 @@ static void unknown_ids_and_fields_are_ignored_and_a_dribbled_answer_is_put_toge
 
 static void an_error_about_the_connection_is_the_answer_and_ends_it(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     assert_fails(client, "error-zero 1", SIGNET_PROTOCOL, "of the whole connection");
     assert_fails(client, "error-zero 3", SIGNET_BUSY, "of the whole connection");
@@ -382,7 +369,7 @@ static void an_error_about_the_connection_is_the_answer_and_ends_it(void **state
 
 static void a_service_that_takes_no_more_connections_says_why(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     scene_stop_service(scene);
     scene_start_service(scene, (fake_options){.full = true});
@@ -396,26 +383,24 @@ static void ignore_signal(int number) {
 
 static void a_storm_of_signals_disturbs_neither_answer_nor_deadline(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 200);
+    signet_client *patient = new_client(scene->first, PATIENCE_MS), *client = new_client(scene->first, 150);
     struct sigaction action = {.sa_handler = ignore_signal}; /* no SA_RESTART, as NGINX does */
     struct itimerval storm = {.it_interval = {.tv_usec = 500}, .it_value = {.tv_usec = 500}}, calm = {0};
-    uint64_t before;
     int i;
 
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &storm, NULL);
     for (i = 0; i < 20; i++)
-        assert_signs(client, "delay 5");
-    before = monotonic_ms();
-    assert_fails(client, "silent", SIGNET_LATE, "no answer");
+        assert_signs(patient, "delay 5");
+    ASSERT_ENDS_IN_TIME(150, assert_fails(client, "silent", SIGNET_LATE, "no answer"));
     setitimer(ITIMER_REAL, &calm, NULL);
-    assert_in_range(monotonic_ms() - before, 199, 200 + LATE_MS_MAX);
     signet_client_free(client);
+    signet_client_free(patient);
 }
 
 static void errno_stays_and_sigpipe_is_not_raised(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 1000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
 
     signal(SIGPIPE, SIG_DFL);
     errno = 4711;
@@ -434,12 +419,13 @@ static void no_descriptor_is_left_behind(void **state) {
     int i;
 
     for (i = 0; i < 10; i++) {
-        signet_client *client = new_client(scene->both, 100);
+        signet_client *client = new_client(scene->both, PATIENCE_MS), *hasty = new_client(scene->both, 20);
 
         assert_signs(client, "one");
         assert_signs(client, "close-once");
-        assert_fails(client, "silent", SIGNET_LATE, "no answer");
+        assert_fails(hasty, "silent", SIGNET_LATE, "no answer");
         assert_fails(client, "garbage", SIGNET_PROTOCOL, "signet service");
+        signet_client_free(hasty);
         signet_client_free(client);
     }
     WAIT_FOR(fake_count(scene->service).open == 0);
@@ -473,7 +459,7 @@ static void *sign_many(void *argument) {
 static void threads_each_have_their_own_connection_and_keep_it(void **state) {
     enum { THREADS = 40 };
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 5000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     pthread_t threads[THREADS];
     worker workers[THREADS];
     int i;

@@ -486,6 +486,11 @@ static void do_close_once(const order *order) {
         close_slot(order->service, order->slot);
 }
 
+static void do_close_once_then_silent(const order *order) {
+    if (!seen_before(order->service, order->sign))
+        close_slot(order->service, order->slot);
+}
+
 static void do_goaway(const order *order) {
     say_go_away(order->service, order->slot);
     answer(order);
@@ -534,6 +539,7 @@ static const struct {
     {"empty", do_empty},
     {"close", do_close},
     {"close-once", do_close_once},
+    {"close-once-then-silent", do_close_once_then_silent},
     {"goaway", do_goaway},
     {"goaway-close", do_goaway_close},
     {"goaway-late-once", do_goaway_late_once},

@@ -17,6 +17,7 @@
  *   unknown-field     answers, with a field that this version does not know
  *   close             closes the connection
  *   close-once        closes it at the first sight of an attempt id, and answers the second
+ *   close-once-then-silent  the same, but never answers the second
  *   goaway            says GoAway, then answers; the client is the one to close
  *   goaway-close      says GoAway and closes at the first sight of an attempt id, and answers the second
  *   goaway-late-once  says GoAway and answers UNAVAILABLE at the first sight of an attempt id, and answers the second

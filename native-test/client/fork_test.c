@@ -44,7 +44,7 @@ static void assert_child_succeeds(pid_t child) {
 
 static void a_child_opens_its_own_connection_and_the_parent_keeps_its(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 2000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     pid_t child;
 
     assert_signs(client, "parent before");
@@ -60,7 +60,7 @@ static void a_child_opens_its_own_connection_and_the_parent_keeps_its(void **sta
 
 static void a_child_that_never_signs_does_not_keep_the_parents_connection_open(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 2000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     int pipe_fds[2];
     pid_t child;
 
@@ -115,7 +115,7 @@ static void nor_the_one_that_another_thread_was_waiting_on(void **state) {
 
 static void a_fork_that_passed_by_the_handlers_is_noticed_by_pid(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 2000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     pid_t child;
 
     assert_signs(client, "parent before");
@@ -130,7 +130,7 @@ static void a_fork_that_passed_by_the_handlers_is_noticed_by_pid(void **state) {
 
 static void a_child_starts_a_reader_of_its_own(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 2000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     signet_sign_request request = request_of("delay 100");
     signet_pending *pending = signet_client_start(client, &request, ignore_call, NULL);
     signet_sign_result result;
@@ -172,7 +172,7 @@ static void *keep_signing(void *argument) {
 static void forks_amid_traffic_of_threads_mix_nothing_up(void **state) {
     enum { THREADS = 3, FORKS = 30 };
     scene *scene = *state;
-    traffic traffic = {.client = new_client(scene->first, 10000)};
+    traffic traffic = {.client = new_client(scene->first, PATIENCE_MS)};
     pthread_t threads[THREADS];
     pid_t children[FORKS];
     int i;
@@ -195,7 +195,7 @@ static void forks_amid_traffic_of_threads_mix_nothing_up(void **state) {
 
 static void two_forks_between_load_and_use_as_nginx_does(void **state) {
     scene *scene = *state;
-    signet_client *client = new_client(scene->first, 2000);
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
     pid_t master = fork();
 
     if (master == 0) {

@@ -59,7 +59,7 @@ static void a_signature_takes_little_stack_whatever_becomes_of_it(void **state) 
     scene *scene = *state;
     unsigned i;
 
-    client = new_client(scene->both, 1000);
+    client = new_client(scene->both, PATIENCE_MS);
     for (i = 0; i < sizeof(MESSAGES) / sizeof(MESSAGES[0]); i++) {
         assert_true(stack_bytes_of(sign_in_fibre, MESSAGES[i]) < STACK_BYTES_MAX);
         assert_true(stack_bytes_of(start_in_fibre, MESSAGES[i]) < STACK_BYTES_MAX);

@@ -4,7 +4,7 @@
  *
  *   node --import=tsx bench/path/pool.ts [rounds] [milliseconds of each]
  *
- * The signer runs from dist/ if that is built, since tsx costs memory.
+ * The signer runs from dist/ if that is built, since tsx costs memory. Its memory and CPU time are root's alone to read.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

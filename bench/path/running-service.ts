@@ -25,7 +25,11 @@ export async function startBenchService(token: TestToken, signers: number): Prom
   const config = join(folder, 'signet.json');
   writeFileSync(config, JSON.stringify(configuration(token, signers)));
   const child = spawn(process.execPath, [MAIN, 'serve', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-  await serving(child);
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  await serving(child).catch((error) => {
+    removeFolder();
+    throw error;
+  });
   return {
     folder,
     socket: join(folder, 'web.sock'),
@@ -39,7 +43,7 @@ export async function startBenchService(token: TestToken, signers: number): Prom
     async end() {
       child.kill('SIGTERM');
       if (child.exitCode === null) await once(child, 'close');
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder();
     },
   };
 }

@@ -133,6 +133,7 @@ export class SignerHandle {
   kill(reason: EndReason, message: string): void {
     if (this.#state === 'dead') return;
     this.#failure = { reason, message };
+    this.#state = 'draining';
     this.#child.kill('SIGKILL');
   }
 

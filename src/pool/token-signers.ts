@@ -42,6 +42,8 @@ export class TokenSigners {
   readonly #listener: TokenListener;
   readonly #places: Place[];
   #keys: TokenKeys = tokenKeysOf([]);
+  /** What was said of the token's objects last. */
+  #warnings: ReadonlySet<string> = new Set();
   #pinProven = false;
   #toldOnce = false;
   #closing = false;
@@ -141,11 +143,14 @@ export class TokenSigners {
   #toldKeys(place: Place, report: KeysReport): void {
     const { signer } = place;
     if (!signer) return;
-    for (const warning of report.warnings) this.#log.warn({ signer: signer.pid, warning }, 'object of the token');
+    this.#logWarnings(report.warnings);
     const keys = this.#keys.isOf(report.keys) ? this.#keys : tokenKeysOf(report.keys);
     signer.useKeys(keys.bySpki.keys());
-    this.#log.info({ signer: signer.pid, keys: keys.bySpki.size }, 'signer is ready');
-    place.readyMs = performance.now();
+    this.#log.info(
+      { signer: signer.pid, keys: keys.bySpki.size },
+      place.readyMs ? 'keys refreshed' : 'signer is ready',
+    );
+    place.readyMs ||= performance.now();
     this.#pinProven = true;
     this.#toldOnce = true;
     if (keys !== this.#keys) {
@@ -155,6 +160,13 @@ export class TokenSigners {
     this.#listener.onSignersChanged();
     this.#listener.onRoom();
     this.fill();
+  }
+
+  /** Every signer of the token has the same to say. */
+  #logWarnings(warnings: readonly string[]): void {
+    const news = warnings.filter((warning) => !this.#warnings.has(warning));
+    for (const warning of news) this.#log.warn({ warning }, 'object of the token');
+    this.#warnings = new Set(warnings);
   }
 
   #ended(place: Place, reason: EndReason, message: string, jobs: readonly SignJob[]): void {

@@ -35,7 +35,7 @@ export function publicKeyFromSpki(spki: Uint8Array): PublicKey {
 
 /** A node KeyObject (public or private) in canonical form. Throws as `publicKeyFromSpki` does. */
 export function publicKeyFromKeyObject(anyKey: KeyObject): PublicKey {
-  const given = anyKey.type === 'private' ? createPublicKey(anyKey) : anyKey;
+  const given = freshPublicKey(anyKey);
   const { type, bits } = kindOf(given);
   // A JWK has room for the numbers only, so the way through it drops what a SubjectPublicKeyInfo may say differently:
   // a compressed point, explicit curve parameters, the RSASSA-PSS algorithm identifier.
@@ -49,6 +49,16 @@ export function publicKeyFromKeyObject(anyKey: KeyObject): PublicKey {
       : (canonical.export({ format: 'der', type: 'spki' }) as Buffer);
   const keyObject = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   return { type, bits, spki, spkiSha256: createHash('sha256').update(spki).digest('hex'), keyObject };
+}
+
+/**
+ * A public key that shares nothing with the key it comes from. Node 20 hangs for good when a garbage collection that drops
+ * the job of generateKeyPair falls into a JWK export or a look at the details of the key which that job made: both take one lock.
+ */
+function freshPublicKey(key: KeyObject): KeyObject {
+  const shared = key.type === 'private' ? createPublicKey(key) : key;
+  const der = shared.export({ format: 'der', type: 'spki' }) as Buffer;
+  return createPublicKey({ key: der, format: 'der', type: 'spki' });
 }
 
 function kindOf(key: KeyObject): { type: PublicKey['type']; bits: number } {

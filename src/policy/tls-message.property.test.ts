@@ -17,7 +17,9 @@ import { recogniseUse } from './tls-message.js';
 
 /** docs/tls-bound-signing.md speaks of 1,000,000; that many take half a minute: SIGNET_PROPERTY_RUNS=1000000. */
 const RUNS = Number(process.env.SIGNET_PROPERTY_RUNS ?? 20_000);
+const MS_PER_RUN_MAX = 0.2;
 
+t.setTimeout(60_000 + RUNS * MS_PER_RUN_MAX);
 const own = ecKey();
 const ECDSA = algorithm('ecdsa_secp256r1_sha256');
 const use = (message: Uint8Array) => recogniseUse(message, ECDSA, own.publicKey, EVERY_GROUP);

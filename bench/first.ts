@@ -56,8 +56,11 @@ interface Turn {
 }
 
 const token = createToken({ keys: CASES.map(({ key }) => ({ label: key, type: key })) });
-const service = await startBenchService(token, SIGNERS);
 const gates: Gate[] = [];
+const service = await startBenchService(token, SIGNERS).catch((error) => {
+  token.remove();
+  throw error;
+});
 try {
   for (const [name, value] of Object.entries(machine())) console.log(`${name.padEnd(8)} ${value}`);
   if ((loadavg()[0] ?? 0) > BUSY_LOAD)

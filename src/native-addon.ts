@@ -12,12 +12,17 @@ interface NativeAddon {
   disableCoreDumps(): void;
   /** This process gets SIGKILL when its parent ends. */
   dieWithParent(): void;
+  /** One datagram to the service manager's socket; a path that begins with "@" is an abstract one (sd_notify(3)). */
+  notifySystemd(socket: string, text: string): void;
+  /** Whether this process has the file to itself now (flock(2)); until the descriptor is closed or the process ends. */
+  lockFile(fd: number): boolean;
 }
 
 /** `src/` and `dist/` both lie in the root of the package. */
 const ADDON_FILE = fileURLToPath(new URL('../build/signet_addon.node', import.meta.url));
 
-export const { peerCredentials, openModuleDeepbind, disableCoreDumps, dieWithParent } = loadAddon();
+export const { peerCredentials, openModuleDeepbind, disableCoreDumps, dieWithParent, notifySystemd, lockFile } =
+  loadAddon();
 
 function loadAddon(): NativeAddon {
   if (!existsSync(ADDON_FILE))

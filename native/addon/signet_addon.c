@@ -1,18 +1,22 @@
 /*
  * What node does not offer and the service needs of the operating system: who the peer of a Unix socket is, a way to
- * open a PKCS#11 module apart from node's own OpenSSL, and a process whose memory is not written to disk.
- * src/native-addon.ts is its TypeScript face.
+ * open a PKCS#11 module apart from node's own OpenSSL, a process whose memory is not written to disk, a word to
+ * systemd, and a lock on a file. src/native-addon.ts is its TypeScript face.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <node_api.h>
 
@@ -95,6 +99,75 @@ static napi_value die_with_parent(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* More than all that the service says at once. */
+#define NOTIFICATION_BYTES_MAX 4096
+
+/* Fills in the address and its length; a leading '@' names an abstract socket (unix(7)). 0 if it is too long. */
+static socklen_t notify_address(struct sockaddr_un *address, const char *path, size_t length) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (length == 0 || length >= sizeof address->sun_path)
+        return 0;
+    memcpy(address->sun_path, path, length);
+    if (path[0] == '@')
+        address->sun_path[0] = 0;
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+}
+
+/*
+ * notifySystemd(socket, text): one datagram to the service manager (sd_notify(3)); node has no datagram sockets of
+ * AF_UNIX. It does not wait: what the manager has no room for is an error.
+ */
+static napi_value notify_systemd(napi_env env, napi_callback_info info) {
+    size_t argc = 2, path_length = 0, text_length = 0;
+    napi_value arguments[2];
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1], text[NOTIFICATION_BYTES_MAX];
+    struct sockaddr_un address;
+    if (napi_get_cb_info(env, info, &argc, arguments, NULL, NULL) != napi_ok || argc < 2 ||
+        napi_get_value_string_utf8(env, arguments[0], path, sizeof path, &path_length) != napi_ok ||
+        napi_get_value_string_utf8(env, arguments[1], text, sizeof text, &text_length) != napi_ok ||
+        text_length + 1 >= sizeof text) {
+        napi_throw_type_error(env, NULL, "notifySystemd: expected a socket and a text of less than 4095 bytes");
+        return NULL;
+    }
+    const socklen_t address_length = notify_address(&address, path, path_length);
+    if (address_length == 0) {
+        errno = ENAMETOOLONG;
+        return throw_errno(env, "notifySystemd: the path of the socket");
+    }
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return throw_errno(env, "notifySystemd: socket");
+    const ssize_t sent =
+        sendto(fd, text, text_length, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address, address_length);
+    const int failure = errno;
+    close(fd);
+    if (sent < 0) {
+        errno = failure;
+        return throw_errno(env, "notifySystemd: sendto");
+    }
+    return NULL;
+}
+
+/*
+ * lockFile(fd) -> whether this process has the lock now (flock(2), exclusive, without waiting). It ends with the last
+ * descriptor of the open file, so also with a process that is killed.
+ */
+static napi_value lock_file(napi_env env, napi_callback_info info) {
+    size_t argc = 1;
+    napi_value argument, result;
+    int32_t fd = -1;
+    if (napi_get_cb_info(env, info, &argc, &argument, NULL, NULL) != napi_ok || argc < 1 ||
+        napi_get_value_int32(env, argument, &fd) != napi_ok) {
+        napi_throw_type_error(env, NULL, "lockFile: expected a file descriptor");
+        return NULL;
+    }
+    const int locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK)
+        return throw_errno(env, "lockFile: flock");
+    return napi_get_boolean(env, locked, &result) == napi_ok ? result : NULL;
+}
+
 static int export_function(napi_env env, napi_value exports, const char *name, napi_callback function) {
     napi_value value;
     return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok &&
@@ -105,7 +178,9 @@ NAPI_MODULE_INIT() {
     if (!export_function(env, exports, "peerCredentials", peer_credentials) ||
         !export_function(env, exports, "openModuleDeepbind", open_module_deepbind) ||
         !export_function(env, exports, "disableCoreDumps", disable_core_dumps) ||
-        !export_function(env, exports, "dieWithParent", die_with_parent)) {
+        !export_function(env, exports, "dieWithParent", die_with_parent) ||
+        !export_function(env, exports, "notifySystemd", notify_systemd) ||
+        !export_function(env, exports, "lockFile", lock_file)) {
         return NULL;
     }
     return exports;

@@ -5,6 +5,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# `make V=1` shows every command.
+ifndef V
+.SILENT:
+endif
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -16,7 +20,7 @@ protos := $(shell find proto -name '*.proto')
 ##   make demo         NGINX answers HTTPS with keys that exist only in a token; ONCE=1 ends after the handshakes
 .PHONY: demo
 demo: packages-run build
-	@exec scripts/demo $(if $(ONCE),--once)
+	exec scripts/demo $(if $(ONCE),--once)
 
 ##   make build        everything that the demo and the service need
 .PHONY: build
@@ -25,17 +29,17 @@ build: node_modules dist native
 ##   make test         all quick suites; ends with "N passed, N failed"; ONLY=word[,word] picks suites by name
 .PHONY: test
 test: packages-test build tap
-	@exec node --import=tsx scripts/run-tests.ts quick $(ONLY)
+	exec node --import=tsx scripts/run-tests.ts quick $(ONLY)
 
 ##   make test-long    fuzzers and soaks
 .PHONY: test-long
 test-long: packages-test build tap
-	@exec node --import=tsx scripts/run-tests.ts long $(ONLY)
+	exec node --import=tsx scripts/run-tests.ts long $(ONLY)
 
 ##   make bench        speed against the floor of the token itself
 .PHONY: bench
 bench: packages-test build
-	@exec ./bench/run
+	exec ./bench/run
 
 ##   make lint         Biome, buf lint, clang-format, our own rules; changes nothing
 .PHONY: lint
@@ -70,38 +74,40 @@ clean:
 
 .PHONY: help
 help:
-	@echo 'Signet: TLS keys stay in the HSM. First look: make demo'
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	echo 'Signet: TLS keys stay in the HSM. First look: make demo'
+	sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 # ---- what the targets above are made of
 
 .PHONY: packages-run packages-test
 packages-run:
-	@scripts/install-packages run build
+	scripts/install-packages run build
 packages-test:
-	@scripts/install-packages run build test
+	scripts/install-packages run build test
 
 .PHONY: node_modules
 node_modules: $(npm)
 $(npm): package-lock.json | packages-run
 	scripts/install-node-modules
-	@touch $@
+	touch $@
 
 .PHONY: generate
 generate: src/gen/.stamp
 src/gen/.stamp: $(protos) buf.yaml buf.gen.yaml $(npm)
+	echo 'generating src/gen from proto'
 	buf generate
-	@touch $@
+	touch $@
 
 .PHONY: dist
 dist: dist/.stamp dist/descriptor.binpb
 dist/.stamp: $(sources) tsconfig.json tsconfig.build.json src/gen/.stamp $(npm)
+	echo 'compiling dist'
 	tsc -p tsconfig.build.json
-	@touch $@
+	touch $@
 
 # What gRPC reflection tells of the services.
 dist/descriptor.binpb: src/gen/.stamp
-	@mkdir -p dist
+	mkdir -p dist
 	buf build -o $@
 
 # Each native part brings its own rules; they build into $(BUILD).
@@ -110,12 +116,13 @@ SIGNET_BUILD := $(BUILD)/native
 include $(wildcard native/*/*.mk)
 native_products := $(BUILD)/signet_addon.node $(SIGNET_BUILD)/signet.so
 .PHONY: native
-native: $(native_products)
-$(native_products): | $(npm)
+native: $(npm)
+	$(MAKE) --question --silent $(native_products) || { echo 'compiling native'; $(MAKE) $(native_products); }
 
 # The test runner with the plugins of .taprc; without this `tap` loads its own TypeScript, which cannot read ours.
 .PHONY: tap
 tap: .tap/plugins/package.json
 .tap/plugins/package.json: .taprc $(npm)
+	echo 'building the test runner'
 	tap build
-	@touch $@
+	touch $@

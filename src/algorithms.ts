@@ -57,6 +57,9 @@ const ALGORITHMS: readonly Algorithm[] = [
 const BY_SCHEME = new Map<number, Algorithm>(ALGORITHMS.map((algorithm) => [algorithm.scheme, algorithm]));
 const BY_NAME = new Map<string, Algorithm>(ALGORITHMS.map((algorithm) => [algorithm.name, algorithm]));
 
+/** IANA's names of all schemes, in the table's order. */
+export const SCHEME_NAMES: readonly string[] = ALGORITHMS.map(({ name }) => name);
+
 /** The algorithm of an IANA code point, or undefined if Signet does not make it. */
 export function algorithmOf(scheme: number): Algorithm | undefined {
   return BY_SCHEME.get(scheme);

@@ -9,10 +9,14 @@ export function crossCheck(config: Config, source: YamlSource): Problem[] {
   const found = [
     ...repeated(config.tokens.map(({ name }, i) => [['tokens', i, 'name'], name])),
     ...repeated(config.principals.map(({ name }, i) => [['principals', i, 'name'], name])),
+    ...repeated(config.principal_groups.map(({ name }, i) => [['principal_groups', i, 'name'], name])),
+    ...repeated(config.key_groups.map(({ name }, i) => [['key_groups', i, 'name'], name])),
+    ...repeated(config.keys.map(({ key }, i) => [['keys', i, 'key'], key])),
     ...repeated(filesMade(config)),
     ...unknownRoles(config),
     ...unmatchable(config),
     ...unknownPrincipals(config),
+    ...unknownKeyGroups(config),
   ];
   return found.map(({ path, text }) => source.problem(path, `${optionName(path)}: ${text}`));
 }
@@ -69,19 +73,45 @@ function unmatchable({ principals }: Config): Finding[] {
 }
 
 /** What a principal matches, first as it stands, then in every wider form. */
-function covering({ socket, certificate }: Config['principals'][number]): string[] {
-  if (socket === undefined) return [`certificate ${certificate}`];
+function covering({ socket, certificate, api_key_sha256 }: Config['principals'][number]): string[] {
+  if (certificate !== undefined) return [`certificate ${certificate}`];
+  if (socket === undefined) return [`api key ${api_key_sha256}`];
   const { role, uid = '*', gid = '*' } = socket;
   return [`${role} ${uid} ${gid}`, `${role} ${uid} *`, `${role} * ${gid}`, `${role} * *`];
 }
 
-function unknownPrincipals(config: Config): Finding[] {
-  const names = new Set(config.principals.map(({ name }) => name));
-  return config.grants.flatMap(({ principal }, i) => {
-    if (names.has(principal)) return [];
-    const text = `expected the name of a principal, got "${principal}"; ${hint(principal, names)}`;
-    return [{ path: ['grants', i, 'principal'], text }];
-  });
+function unknownPrincipals({ principals, principal_groups, grants }: Config): Finding[] {
+  const names = new Set(principals.map(({ name }) => name));
+  const groups = new Set(principal_groups.map(({ name }) => `${GROUP}${name}`));
+  const members = principal_groups.flatMap(({ members }, i) =>
+    members.flatMap((member, j) =>
+      unknown(member, 'the name of a principal', names, ['principal_groups', i, 'members', j]),
+    ),
+  );
+  const granted = grants.flatMap(({ principal }, i) =>
+    principal.startsWith(GROUP)
+      ? unknown(principal, 'a group of principal_groups', groups, ['grants', i, 'principal'])
+      : unknown(principal, 'the name of a principal', names, ['grants', i, 'principal']),
+  );
+  return [...members, ...granted];
+}
+
+function unknownKeyGroups({ key_groups, keys, grants }: Config): Finding[] {
+  const groups = new Set(key_groups.map(({ name }) => `${GROUP}${name}`));
+  const named: (readonly [string, Path])[] = [
+    ...keys.map(({ key }, i) => [key, ['keys', i, 'key']] as const),
+    ...grants.flatMap((grant, i) => grant.keys.map((key, j) => [key, ['grants', i, 'keys', j]] as const)),
+  ];
+  return named.flatMap(([key, path]) =>
+    key.startsWith(GROUP) ? unknown(key, 'a group of key_groups', groups, path) : [],
+  );
+}
+
+const GROUP = 'group:';
+
+function unknown(name: string, expected: string, known: ReadonlySet<string>, path: Path): Finding[] {
+  if (known.has(name)) return [];
+  return [{ path, text: `expected ${expected}, got "${name}"; ${hint(name, known)}` }];
 }
 
 const KNOWN_SHOWN_MAX = 10;

@@ -184,7 +184,7 @@ t.test('a file of nothing but faults costs no more than reading it, and tells th
   t.equal(problemsOf('ab:\n'.repeat(30_000)).length, 29_999);
   const unknown = problemsOf(Array.from({ length: 30_000 }, (_, i) => `a${i}: b\n`).join(''));
   t.equal(unknown.filter((problem) => problem.includes('no such option')).length, 100);
-  t.ok(performance.now() - started < 5_000, `${performance.now() - started} ms`);
+  t.ok(performance.now() - started < 20_000, `${performance.now() - started} ms`);
 });
 
 t.test('what is not a regular file is refused, and no FIFO is waited for', async (t) => {

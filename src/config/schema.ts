@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SCHEME_NAMES } from '../algorithms.js';
 import { USES } from '../sign-job.js';
 import { TLS12_GROUPS, TLS12_GROUPS_DEFAULT } from '../tls-groups.js';
 
@@ -84,18 +85,47 @@ const principal = record('a principal', {
     /^(URI|DNS|CN):.{1,1024}$/,
     'URI:…, DNS:… or CN:… exactly as it stands in the certificate',
   ).optional(),
-}).refine((p) => definedCount(p.socket, p.certificate) === 1, { error: 'exactly one of socket and certificate' });
+  api_key_sha256: text(
+    /^[0-9a-f]{64}$/,
+    'the SHA-256 of an API key, 64 lowercase hexadecimal digits; "signet clients add" prints it',
+  ).optional(),
+}).refine((p) => definedCount(p.socket, p.certificate, p.api_key_sha256) === 1, {
+  error: 'exactly one of socket, certificate and api_key_sha256',
+});
 
-const keyName = text(
-  /^(label:.{1,256}|id:([0-9a-f]{2}){1,64}|spki:[0-9a-f]{64}|\*)$/,
-  'label:NAME, id: or spki: with lowercase hexadecimal digits (an SPKI SHA-256 has 64), or "*"',
-);
+/** What may stand for several in a grant: `group:NAME`. */
+const GROUP = 'group:[a-z0-9][a-z0-9._-]{0,63}';
+const KEY = 'label:.{1,256}|id:([0-9a-f]{2}){1,64}|spki:[0-9a-f]{64}';
+const KEY_FORMS = 'label:NAME, id: or spki: with lowercase hexadecimal digits (an SPKI SHA-256 has 64)';
+
+const oneKey = text(new RegExp(`^(${KEY})$`), KEY_FORMS);
+const keyName = text(new RegExp(`^(${KEY}|${GROUP}|\\*)$`), `${KEY_FORMS}, group:NAME, or "*"`);
+
+const principalGroup = record('a group of principals', {
+  name,
+  members: list('names of principals', name, 1, 10_000),
+});
+const keyGroup = record('a group of keys', { name, keys: list('names of keys', oneKey, 1, 10_000) });
+
+const keyMarks = record('a key and its marks', {
+  key: keyName,
+  ca: z.boolean({ error: 'true or false' }).default(false),
+  tls13_only: z.boolean({ error: 'true or false' }).default(false),
+  pss_only: z.boolean({ error: 'true or false' }).default(false),
+});
 
 const grant = record('a grant', {
-  principal: name,
+  principal: text(new RegExp(`^([a-z0-9][a-z0-9._-]{0,63}|${GROUP})$`), 'the name of a principal, or group:NAME'),
   keys: list('names of keys', keyName, 1, 10_000),
   uses: list('uses', word(USES), 1, USES.length),
   tls12_groups: list('groups', word(TLS12_GROUPS), 1, TLS12_GROUPS.length).default([...TLS12_GROUPS_DEFAULT]),
+  schemes: list('schemes', word(SCHEME_NAMES), 1, SCHEME_NAMES.length).optional(),
+  rate_per_s: integer(1, 1_000_000).optional(),
+  burst: integer(1, 1_000_000).optional(),
+  expires: instant().optional(),
+  duplicates: word(['allow', 'refuse']).default('allow'),
+}).refine((g) => g.burst === undefined || g.rate_per_s !== undefined, {
+  error: 'rate_per_s where burst stands: a burst is what may come at once of a rate',
 });
 
 const limits = record('limits', {
@@ -107,6 +137,8 @@ const limits = record('limits', {
   hello_timeout_ms: integer(1, 600_000).default(10_000),
   frame_timeout_ms: integer(1, 600_000).default(10_000),
   drain_timeout_ms: integer(1, 600_000).default(4_500),
+  duplicate_window_ms: integer(1, 3_600_000).default(60_000),
+  duplicate_entries_max: integer(1_024, 16_777_216).default(65_536),
 });
 
 const audit = record('the audit', {
@@ -130,6 +162,9 @@ export const configSchema = record('a configuration', {
   catalogue_file: path,
   state_dir: path,
   principals: list('principals', principal, 0, 10_000).default([]),
+  principal_groups: list('groups of principals', principalGroup, 0, 1_000).default([]),
+  keys: list('keys with marks', keyMarks, 0, 10_000).default([]),
+  key_groups: list('groups of keys', keyGroup, 0, 1_000).default([]),
   grants: list('grants', grant, 0, 10_000).default([]),
   limits: limits.prefault({}),
   audit: audit.optional(),
@@ -149,6 +184,12 @@ export type Limits = Config['limits'];
 function integer(min: number, max: number) {
   const error = `an integer from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** RFC 3339 with an offset, so that it means the same everywhere. */
+function instant() {
+  const error = 'an instant such as "2027-01-31T12:00:00Z" or with +01:00';
+  return z.iso.datetime({ offset: true, error });
 }
 
 function text(pattern: RegExp, error: string) {

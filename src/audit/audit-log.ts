@@ -1,69 +1,62 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, fsync, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { SignetError } from '../errors.js';
+import { AppendFile, type AppendFileOptions, type WriteSync } from './append-file.js';
 import { type AttemptRecord, attemptFields, type Head, lostFields, NO_HASH, sealLine, startFields } from './record.js';
 import { readTail } from './tail.js';
 
-export interface AuditOptions {
-  readonly file: string;
-  /** What happens when a line cannot be written: `refuse` answers the attempts `internal`; `continue` answers them and counts the loss. */
+export interface AuditOptions extends AppendFileOptions {
+  /** What happens when a line cannot be written: `refuse` answers the attempts `unavailable`; `continue` answers them and counts the loss. */
   readonly onFailure: 'refuse' | 'continue';
   /** How long a written line may wait for its way to the disk, in milliseconds. */
   readonly fsyncMs: number;
-  /** The size in bytes past which the file is set aside and a new one begun. */
-  readonly rotateBytes: number;
-  /** How many files that were set aside are kept: FILE.1 (the newest) to FILE.N. */
-  readonly keepFiles: number;
   /** How often the head is published in the service's log, in milliseconds. */
   readonly publishHeadMs: number;
+}
+
+type Answer = (failure: SignetError | undefined) => void;
+
+interface Pending {
+  readonly line: string;
+  /** Behind the line. */
+  readonly head: Head;
+  /** None for the lines that are not of an attempt. */
+  readonly answer: Answer | undefined;
 }
 
 /**
  * The record of every attempt: one line each, chained by hashes, written before its answer leaves.
  *
  * Attempts of one turn of the event loop share one write: `record` keeps the line and its answer; when the turn's I/O has been
- * handled all lines go out in one write(2), then the answers leave.
+ * handled all lines go out in one write(2), then the answers leave. A line is in the file as a whole, or its attempt is lost:
+ * then a `lost` line follows as soon as one can be written.
  */
 export class AuditLog {
   readonly #options: AuditOptions;
   readonly #log: Logger;
-  readonly #writeSync: WriteSync;
-  #fd: number;
-  #bytes: number;
+  readonly #file: AppendFile;
+  readonly #timers: readonly NodeJS.Timeout[];
+  #pending: Pending[] = [];
+  /** Behind the last line that is kept or written. */
   #head: Head;
   /** Behind the last line that is in the file. */
   #written: Head;
-  #lines: string[] = [];
-  #answers: Array<(failure: SignetError | undefined) => void> = [];
+  #published = 0;
   #lost = 0;
   /** Lost lines that no line in the file tells of yet. */
   #untold = 0;
-  #dirty = false;
-  #syncing = false;
-  readonly #timers: NodeJS.Timeout[];
 
-  /** Opens or begins the file. A torn last line, of a service that died while it wrote, is cut off. Throws if it cannot be written. */
-  constructor(options: AuditOptions, log: Logger, version: string, write: WriteSync = writeSync) {
+  /** Opens or begins the file. Throws SignetError invalid_argument if it cannot be written or is no audit file. */
+  constructor(options: AuditOptions, log: Logger, version: string, write?: WriteSync) {
     this.#options = options;
-    this.#writeSync = write;
     this.#log = log;
-    this.#fd = openSync(options.file, 'a', 0o600);
-    const tail = readTail(options.file);
-    if (tail.tornBytes > 0) {
-      ftruncateSync(this.#fd, tail.wholeBytes);
-      log.warn(
-        { tornBytes: tail.tornBytes, file: options.file },
-        'the last line of the audit file was torn and is cut off',
-      );
-    }
-    this.#bytes = tail.wholeBytes;
-    this.#head = tail.head ?? { chain: randomBytes(16).toString('hex'), seq: 0, hash: NO_HASH };
+    this.#file = new AppendFile(options, log, write);
+    this.#head = this.#findHead();
     this.#written = this.#head;
-    this.#append(startFields({ type: 'start', version, pid: process.pid }));
-    this.#write();
+    this.#keep(startFields({ type: 'start', version, pid: process.pid }), undefined);
+    this.flush();
     this.#timers = [
-      setInterval(() => this.#sync(), options.fsyncMs).unref(),
+      setInterval(() => this.#file.tend(), options.fsyncMs).unref(),
       setInterval(() => this.#publish(), options.publishHeadMs).unref(),
     ];
     this.#publish();
@@ -75,61 +68,75 @@ export class AuditLog {
   }
 
   /** Keeps a line for this turn's write; `answer` is called after it, with the failure if the attempt must be refused. */
-  record(record: AttemptRecord, answer: (failure: SignetError | undefined) => void): void {
-    if (this.#answers.length === 0) setImmediate(() => this.flush());
-    if (this.#untold > 0 && this.#lines.length === 0) this.#append(lostFields(this.#untold));
-    this.#append(attemptFields(record));
-    this.#answers.push(answer);
+  record(record: AttemptRecord, answer: Answer): void {
+    if (this.#pending.length === 0) setImmediate(() => this.flush());
+    this.#tellOfLoss();
+    this.#keep(attemptFields(record), answer);
   }
 
   /** Writes what is kept and lets the answers leave. */
   flush(): void {
-    const answers = this.#answers;
-    this.#answers = [];
-    const failure = this.#write();
-    for (const answer of answers) answer(failure);
+    if (this.#pending.length === 0) return;
+    const pending = this.#pending;
+    this.#pending = [];
+    const written = this.#write(pending);
+    const failure = written < pending.length ? this.#lose(pending, written) : undefined;
+    pending.forEach(({ answer }, i) => {
+      if (answer) this.#leave(answer, i < written ? undefined : failure);
+    });
   }
 
   /** Writes what is kept, waits for the disk, closes. */
   async close(): Promise<void> {
     this.flush();
+    this.#tellOfLoss();
+    this.flush();
     for (const timer of this.#timers) clearInterval(timer);
     this.#publish();
-    await new Promise<void>((resolve) => fsync(this.#fd, () => resolve()));
-    closeSync(this.#fd);
+    await this.#file.close();
   }
 
-  #append(fields: string): void {
+  /** A service that begins while another one still writes the file has a chain of its own in it. */
+  #findHead(): Head {
+    const { file } = this.#options;
+    const tail = this.#file.mine ? readTail(file) : undefined;
+    if (!tail) this.#log.warn({ file }, 'another service writes the audit file; a chain of its own begins beside it');
+    if (tail?.torn) {
+      this.#file.endTornLine();
+      this.#log.warn({ file }, 'the last line of the audit file is torn');
+    }
+    return tail?.head ?? { chain: randomBytes(16).toString('hex'), seq: 0, hash: NO_HASH };
+  }
+
+  #tellOfLoss(): void {
+    if (this.#untold > 0 && this.#pending.length === 0) this.#keep(lostFields(this.#untold), undefined);
+  }
+
+  #keep(fields: string, answer: Answer | undefined): void {
     const { line, head } = sealLine(this.#head, Date.now(), fields);
-    this.#lines.push(line);
+    this.#pending.push({ line, head, answer });
     this.#head = head;
   }
 
-  #write(): SignetError | undefined {
-    if (this.#lines.length === 0) return undefined;
-    const lines = Buffer.from(`${this.#lines.join('\n')}\n`);
-    const count = this.#lines.length;
-    this.#lines = [];
-    try {
-      writeWhole(this.#writeSync, this.#fd, lines, this.#bytes);
-      this.#bytes += lines.length;
-      this.#written = this.#head;
-      this.#untold = 0;
-      this.#dirty = true;
-      if (this.#bytes > this.#options.rotateBytes) this.#rotate();
-      return undefined;
-    } catch (thrown) {
-      return this.#lose(count, thrown);
-    }
+  /** How many of the lines are in the file. */
+  #write(pending: readonly Pending[]): number {
+    const { bytes, failure } = this.#file.append(Buffer.from(`${pending.map(({ line }) => line).join('\n')}\n`));
+    const written = failure === undefined ? pending.length : wholeLines(pending, bytes);
+    if (failure !== undefined && this.#untold === 0)
+      this.#log.error({ err: failure, file: this.#options.file }, 'the audit file cannot be written');
+    if (written === 0) return 0;
+    if (this.#untold > 0) this.#log.warn({ lost: this.#untold }, 'the audit file can be written again');
+    this.#untold = 0;
+    this.#written = pending[written - 1]?.head ?? this.#written;
+    return written;
   }
 
   /** The chain goes on behind the last line that was written, with a line that tells how many are lost. */
-  #lose(count: number, thrown: unknown): SignetError | undefined {
-    if (this.#lost === 0)
-      this.#log.error({ err: thrown, file: this.#options.file }, 'the audit file cannot be written');
-    const attempts = count - (this.#untold > 0 ? 1 : 0);
-    this.#lost += attempts;
-    this.#untold += attempts;
+  #lose(pending: readonly Pending[], written: number): SignetError | undefined {
+    const tells = written === 0 && this.#untold > 0;
+    const lines = pending.length - written - (tells ? 1 : 0);
+    this.#lost += lines;
+    this.#untold += lines;
     this.#head = this.#written;
     if (this.#options.onFailure === 'continue') return undefined;
     return new SignetError(
@@ -138,47 +145,28 @@ export class AuditLog {
     );
   }
 
-  #rotate(): void {
-    const { file, keepFiles } = this.#options;
-    closeSync(this.#fd);
-    for (let n = keepFiles; n >= 1; n--) renameIfThere(n === 1 ? file : `${file}.${n - 1}`, `${file}.${n}`);
-    if (keepFiles === 0) unlinkSync(file);
-    this.#fd = openSync(file, 'a', 0o600);
-    this.#bytes = fstatSync(this.#fd).size;
-  }
-
-  #sync(): void {
-    if (!this.#dirty || this.#syncing) return;
-    this.#dirty = false;
-    this.#syncing = true;
-    fsync(this.#fd, (err) => {
-      this.#syncing = false;
-      if (err && err.code !== 'EBADF') this.#log.error({ err }, 'fsync of the audit file failed');
-    });
+  /** The others must not miss their answers. */
+  #leave(answer: Answer, failure: SignetError | undefined): void {
+    try {
+      answer(failure);
+    } catch (err) {
+      this.#log.error({ err }, 'an answer could not leave');
+    }
   }
 
   #publish(): void {
-    this.#log.info({ audit: this.#head }, 'head of the audit chain');
+    if (this.#written.seq === this.#published) return;
+    this.#published = this.#written.seq;
+    this.#log.info({ audit: this.#written }, 'head of the audit chain');
   }
 }
 
-type WriteSync = (fd: number, bytes: Buffer, offset: number) => number;
-
-/** All or nothing: a part that was written before an error is cut off again. */
-function writeWhole(write: WriteSync, fd: number, bytes: Buffer, at: number): void {
-  let written = 0;
-  try {
-    while (written < bytes.length) written += write(fd, bytes, written);
-  } catch (thrown) {
-    if (written > 0) ftruncateSync(fd, at);
-    throw thrown;
-  }
-}
-
-function renameIfThere(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-  }
+/** How many lines, each with its line feed, the first `bytes` hold. */
+function wholeLines(pending: readonly Pending[], bytes: number): number {
+  let left = bytes;
+  const torn = pending.findIndex(({ line }) => {
+    left -= Buffer.byteLength(line) + 1;
+    return left < 0;
+  });
+  return torn < 0 ? pending.length : torn;
 }

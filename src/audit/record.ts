@@ -48,14 +48,24 @@ export function sealLine(head: Head, timeMs: number, fields: string): { line: st
   return { line: `${body},"hash":"${sealed}"}`, head: { chain: head.chain, seq, hash: sealed } };
 }
 
+/** A line taken apart. */
+export interface OpenedLine {
+  /** Without the member `hash` and the closing brace: what the hash is over. */
+  readonly body: string;
+  readonly hash: string;
+  readonly seq: number;
+  readonly chain: string;
+  /** Undefined for an attempt. */
+  readonly type: 'start' | 'lost' | undefined;
+}
+
 /** Takes a line apart: undefined if it is not one that `sealLine` could have made. */
-export function openLine(line: string): { body: string; hash: string; seq: number; chain: string } | undefined {
-  const match = LINE.exec(line);
-  if (!match) return undefined;
-  const [, body, hashText] = match as unknown as [string, string, string];
-  const parsed = parseObject(line);
-  if (typeof parsed?.seq !== 'number' || typeof parsed.chain !== 'string') return undefined;
-  return { body, hash: hashText, seq: parsed.seq, chain: parsed.chain };
+export function openLine(line: string): OpenedLine | undefined {
+  const [, body, hashText] = LINE.exec(line) ?? [];
+  if (body === undefined || hashText === undefined) return undefined;
+  const { seq, chain, type } = parseObject(line) ?? {};
+  if (typeof seq !== 'number' || typeof chain !== 'string') return undefined;
+  return { body, hash: hashText, seq, chain, type: type === 'start' || type === 'lost' ? type : undefined };
 }
 
 /** The hash that belongs behind a body. */

@@ -3,42 +3,57 @@ import { SignetError } from '../errors.js';
 import { type Head, openLine } from './record.js';
 
 export interface Tail {
-  /** The head behind the last whole line; undefined in an empty file. */
+  /** The head behind the last whole line; undefined where there is none yet. */
   readonly head: Head | undefined;
-  readonly wholeBytes: number;
-  /** Bytes behind the last line feed. */
-  readonly tornBytes: number;
+  /** Whether bytes follow the last line feed: a line whose writer died. */
+  readonly torn: boolean;
 }
 
-/** Reads the end of an audit file. Throws SignetError invalid_argument if its last whole line is not one of an audit file. */
+/**
+ * Reads the end of an audit file, or, of one that was just begun, of the file set aside before it.
+ * Throws SignetError invalid_argument if there are lines, but none of an audit file.
+ */
 export function readTail(file: string): Tail {
-  const { text, size } = readEnd(file);
-  const end = text.lastIndexOf(LINE_FEED);
-  const tornBytes = text.length - end - 1;
-  if (end < 0) return { head: undefined, wholeBytes: size - tornBytes, tornBytes };
-  const line = text.subarray(text.lastIndexOf(LINE_FEED, end - 1) + 1, end).toString();
-  const opened = openLine(line);
-  if (!opened) {
-    throw new SignetError(
-      'invalid_argument',
-      `expected an audit file of signet, but the last line of ${file} is not one of its lines; move it away or name another file`,
-    );
-  }
-  return { head: { chain: opened.chain, seq: opened.seq, hash: opened.hash }, wholeBytes: size - tornBytes, tornBytes };
+  const text = readEnd(file);
+  const lines = text.toString().split('\n');
+  const torn = lines.pop() !== '';
+  if (lines.length === 0) return { head: endOf(`${file}.1`), torn };
+  const head = lastHead(lines);
+  if (head) return { head, torn };
+  throw new SignetError(
+    'invalid_argument',
+    `expected an audit file of signet, but the last line of ${file} is not one of its lines; move it away or name another file`,
+  );
 }
 
-const LINE_FEED = 0x0a;
+/** Parts of lines may follow the last whole one: they are what writers left that died. */
+function lastHead(lines: readonly string[]): Head | undefined {
+  for (const line of lines.toReversed()) {
+    const opened = openLine(line);
+    if (opened) return { chain: opened.chain, seq: opened.seq, hash: opened.hash };
+  }
+  return undefined;
+}
 
-/** More than the longest line and a torn one behind it, in bytes. */
+function endOf(file: string): Head | undefined {
+  try {
+    return lastHead(readEnd(file).toString().split('\n').slice(0, -1));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}
+
+/** More than the longest line and what is torn behind it, in bytes. */
 const TAIL_BYTES_MAX = 64 * 1024;
 
-function readEnd(file: string): { text: Buffer; size: number } {
+function readEnd(file: string): Buffer {
   const fd = openSync(file, 'r');
   try {
     const { size } = fstatSync(fd);
     const text = Buffer.alloc(Math.min(size, TAIL_BYTES_MAX));
     const read = readSync(fd, text, 0, text.length, size - text.length);
-    return { text: text.subarray(0, read), size };
+    return text.subarray(0, read);
   } finally {
     closeSync(fd);
   }

@@ -1,84 +1,126 @@
-import { createReadStream, existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { type Head, NO_HASH, openLine, sealOf } from './record.js';
+import { linesOf, openParts } from './parts.js';
+import { type Head, NO_HASH, type OpenedLine, openLine, sealOf } from './record.js';
 
 export interface Verdict {
   readonly ok: boolean;
   readonly lines: number;
-  /** Behind the last line that fits. */
-  readonly head: Head | undefined;
+  /** Parts of lines that a service left that died or had no room on the disk. */
+  readonly torn: number;
+  /** Where each chain ends, the one whose line came last at the end. A service that takes over from another one begins a chain. */
+  readonly heads: readonly Head[];
   /** What does not fit, where: FILE:LINE: sentence. */
   readonly problem: string | undefined;
 }
 
-/**
- * Follows the chain through an audit file and those set aside before it (FILE.N to FILE.1, then FILE).
- * `expected` is a head that was published: the chain must hold a line of that number with that hash.
- */
-export async function verifyAudit(file: string, expected?: { seq: number; hash: string }): Promise<Verdict> {
-  const chain = new ChainReader(expected);
-  for (const part of partsOf(file)) {
+/** A head that was published: the file must hold a line of that number with that hash. */
+export interface PublishedHead {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** Follows the chains through an audit file and those set aside before it. Throws if a file cannot be read. */
+export async function verifyAudit(file: string, published?: PublishedHead): Promise<Verdict> {
+  const reader = new ChainReader(published);
+  let problem: string | undefined;
+  for (const part of openParts(file)) {
     let number = 0;
-    const lines = createInterface({ input: createReadStream(part), crlfDelay: Number.POSITIVE_INFINITY });
-    for await (const line of lines) {
-      number++;
-      const problem = chain.take(line);
-      if (problem) return chain.verdict(`${part}:${number}: ${problem}`);
+    for await (const lines of linesOf(part)) {
+      for (const line of lines) {
+        number++;
+        const found = problem === undefined ? reader.take(line) : undefined;
+        if (found) problem = `${part.file}:${number}: ${found}`;
+      }
     }
+    reader.endPart();
   }
-  return chain.verdict(chain.missing());
+  return reader.verdict(problem ?? reader.whatIsMissing());
 }
 
 class ChainReader {
-  #head: Head | undefined;
+  readonly #heads = new Map<string, Head>();
+  readonly #published: PublishedHead | undefined;
   #lines = 0;
-  #seen: boolean;
-  readonly #expected: { seq: number; hash: string } | undefined;
+  #torn = 0;
+  /** Parts of lines that the next line must explain. */
+  #unexplained = 0;
+  /** Whether older files were deleted: then a chain may begin in its middle, in the oldest file that there is. */
+  #beginningGone = false;
+  #oldestPart = true;
+  #sawNumber = false;
+  #sawHead = false;
 
-  constructor(expected: { seq: number; hash: string } | undefined) {
-    this.#expected = expected;
-    this.#seen = expected === undefined;
+  constructor(published: PublishedHead | undefined) {
+    this.#published = published;
   }
 
   take(line: string): string | undefined {
     const opened = openLine(line);
-    if (!opened) return 'expected a line of an audit file; it is damaged or torn';
-    const before = this.#head ?? { chain: opened.chain, seq: opened.seq - 1, hash: previousOf(opened.seq) };
-    if (opened.chain !== before.chain) return `expected chain ${before.chain}, found ${opened.chain}`;
-    if (opened.seq !== before.seq + 1)
-      return `expected line number ${before.seq + 1}, found ${opened.seq}: lines are missing`;
-    // Of a first file whose predecessors were deleted, the hash before its first line is not known: that line is taken as it is.
-    const known = before.hash !== '';
-    if (known && sealOf(before.hash, opened.body) !== opened.hash)
-      return 'the hash does not fit: this line or one before it was changed';
-    this.#head = { chain: opened.chain, seq: opened.seq, hash: opened.hash };
+    if (!opened) {
+      this.#unexplained++;
+      return undefined;
+    }
+    if (this.#lines === 0) this.#beginningGone = opened.seq > 1;
+    const problem = this.#whyTorn(opened) ?? this.#whyNotNext(opened);
+    if (problem) return problem;
+    // Deleted and set again, so that the last one is the one whose line came last.
+    this.#heads.delete(opened.chain);
+    this.#heads.set(opened.chain, { chain: opened.chain, seq: opened.seq, hash: opened.hash });
     this.#lines++;
-    return this.#compare();
+    this.#compare(opened);
+    return undefined;
   }
 
-  missing(): string | undefined {
-    return this.#seen ? undefined : `the published head ${this.#expected?.seq} is not in the file: its end was cut off`;
+  endPart(): void {
+    this.#oldestPart = false;
+  }
+
+  whatIsMissing(): string | undefined {
+    // At the very end stands, at most, one line that is being written or whose writer died.
+    if (this.#unexplained > 1) return `the last ${this.#unexplained} lines are none of an audit file`;
+    this.#torn += this.#unexplained;
+    if (!this.#published || this.#sawHead) return undefined;
+    return this.#sawNumber
+      ? `the published head ${this.#published.seq} has another hash here: the chain was recomputed`
+      : `the published head ${this.#published.seq} is not in the file: its end was cut off`;
   }
 
   verdict(problem: string | undefined): Verdict {
-    return { ok: problem === undefined, lines: this.#lines, head: this.#head, problem };
+    return {
+      ok: problem === undefined,
+      lines: this.#lines,
+      torn: this.#torn,
+      heads: [...this.#heads.values()],
+      problem,
+    };
   }
 
-  #compare(): string | undefined {
-    if (this.#head?.seq !== this.#expected?.seq) return undefined;
-    this.#seen = true;
-    return this.#head?.hash === this.#expected?.hash
+  /** Whoever leaves a part of a line goes on with a `lost` line, or dies, and the next service begins with a `start` line. */
+  #whyTorn(opened: OpenedLine): string | undefined {
+    if (this.#unexplained > 0 && opened.type === undefined) return 'the line before it is damaged';
+    this.#torn += this.#unexplained;
+    this.#unexplained = 0;
+    return undefined;
+  }
+
+  #whyNotNext({ chain, seq, type, body, hash }: OpenedLine): string | undefined {
+    const before = this.#heads.get(chain);
+    if (!before && seq > 1) {
+      // The hash before its first line is not known: that line is taken as it is.
+      return this.#beginningGone && this.#oldestPart
+        ? undefined
+        : `expected the beginning of chain ${chain}, found ${seq}`;
+    }
+    if (!before && type === undefined) return `expected a start line at the beginning of chain ${chain}`;
+    const expected = (before?.seq ?? 0) + 1;
+    if (seq !== expected) return `expected line number ${expected}, found ${seq}: lines are missing`;
+    return sealOf(before?.hash ?? NO_HASH, body) === hash
       ? undefined
-      : 'the published head has another hash: the chain was recomputed';
+      : 'the hash does not fit: this line or one before it was changed';
   }
-}
 
-function previousOf(seq: number): string {
-  return seq === 1 ? NO_HASH : '';
-}
-
-function partsOf(file: string): string[] {
-  const aside: string[] = [];
-  for (let n = 1; existsSync(`${file}.${n}`); n++) aside.unshift(`${file}.${n}`);
-  return [...aside, file];
+  #compare({ seq, hash }: OpenedLine): void {
+    if (seq !== this.#published?.seq) return;
+    this.#sawNumber = true;
+    this.#sawHead ||= hash === this.#published.hash;
+  }
 }

@@ -21,11 +21,22 @@ const LONG_LIMIT_S = 1500;
 const CMOCKA_TAP = { CMOCKA_MESSAGE_OUTPUT: 'TAP' };
 
 export function quickSuites(): Suite[] {
-  return [...checks(), typescriptTests(), ...nativeTests('test', SUITE_LIMIT_S), ...scripts('', SCRIPT_LIMIT_S)];
+  return [
+    ...checks(),
+    typescriptTests(),
+    ...nativeTests('test', SUITE_LIMIT_S),
+    ...nativeTests('fuzz', SUITE_LIMIT_S, { FUZZ_SECONDS: '10' }),
+    ...scripts('', SCRIPT_LIMIT_S),
+  ];
 }
 
 export function longSuites(): Suite[] {
-  return [...nativeTests('test-long', LONG_LIMIT_S), ...scripts('long', LONG_LIMIT_S)];
+  return [
+    ...nativeTests('sanitize', LONG_LIMIT_S),
+    ...nativeTests('valgrind', LONG_LIMIT_S),
+    ...nativeTests('fuzz', LONG_LIMIT_S, { FUZZ_SECONDS: '60' }),
+    ...scripts('long', LONG_LIMIT_S),
+  ];
 }
 
 function checks(): Suite[] {
@@ -56,15 +67,15 @@ function typescriptTests(): Suite {
 }
 
 /** Every folder of native-test/ whose Makefile has the target. */
-function nativeTests(target: string, limitS: number): Suite[] {
+function nativeTests(target: string, limitS: number, environment: Suite['environment'] = {}): Suite[] {
   return folders('native-test')
     .filter((folder) => hasTarget(join(folder, 'Makefile'), target))
     .map((folder) => ({
-      name: `native: ${basename(folder)}`,
+      name: target === 'test' ? `native: ${basename(folder)}` : `${target}: ${basename(folder)}`,
       command: ['make', '--silent', '-C', folder, target],
       counts: 'tap',
       limitS,
-      environment: CMOCKA_TAP,
+      environment: { ...CMOCKA_TAP, ...environment },
     }));
 }
 

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { VERSION } from '../version.js';
 import type { Cli } from './cli.js';
+import { registerAuditTail } from './commands/audit-tail.js';
+import { registerAuditVerify } from './commands/audit-verify.js';
 import { registerCertsCsr } from './commands/certs-csr.js';
 import { registerCertsExport } from './commands/certs-export.js';
 import { registerCertsImport } from './commands/certs-import.js';
@@ -52,6 +54,10 @@ export function createProgram(cli: Cli): Command {
   registerCertsIssue(certs, cli);
   registerCertsImport(certs, cli);
   registerCertsExport(certs, cli);
+
+  const audit = program.command('audit').description('the record of every request');
+  registerAuditVerify(audit, cli);
+  registerAuditTail(audit, cli);
   return program;
 }
 

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { AuditLog } from './audit/audit-log.js';
-import { describeCaller } from './caller.js';
+import type { Caller } from './caller.js';
 import { SignetError } from './errors.js';
 import type { SignRequest } from './gen/signet/v1/sign.js';
 import type { KeyRing, RingKey } from './keys/key-ring.js';
-import type { Policy } from './policy/policy.js';
+import type { CurrentPolicy } from './policy/current-policy.js';
+import type { Question } from './policy/policy.js';
 import type { Scheduler } from './scheduler/scheduler.js';
 import type { Outcome, SignJob, Use } from './sign-job.js';
 import { type ParsedRequest, parseSignRequest } from './sign-request.js';
@@ -13,7 +14,7 @@ import type { Cancel, Client, Signing } from './signing.js';
 
 /** The stations behind the transports that a request passes at the desk. */
 export interface Stations {
-  readonly policy: Policy;
+  readonly current: CurrentPolicy;
   readonly keys: KeyRing;
   readonly scheduler: Scheduler;
   /** Undefined: attempts are not recorded. */
@@ -21,7 +22,8 @@ export interface Stations {
   readonly log: Logger;
   /** Whether every token has told its keys: before, a key that is not found may be one that is not known yet. */
   readonly allKeysKnown: () => boolean;
-  readonly signTimeoutMs: number;
+  /** Read for every request: a reload may change it. */
+  readonly limits: { readonly sign_timeout_ms: number };
 }
 
 export interface Tally {
@@ -43,8 +45,8 @@ export class Desk implements Signing {
     this.#stations = stations;
   }
 
-  identify(caller: Client['caller']): Client {
-    return { caller, principal: this.#stations.policy.identify(caller), description: describeCaller(caller) };
+  identify(caller: Caller): Client {
+    return this.#stations.current.clientOf(caller);
   }
 
   sign(client: Client, request: SignRequest, answer: (outcome: Outcome) => void): Cancel {
@@ -63,21 +65,24 @@ export class Desk implements Signing {
   keysOf(client: Client) {
     const { principal } = client;
     if (principal === undefined) return [];
-    const { keys, policy } = this.#stations;
+    const { keys, current } = this.#stations;
+    const { policy } = current;
     return keys.inUse().flatMap((key) => (policy.mayUse(principal, key) ? [key.message] : []));
   }
 
   /** Finds the key and the use, if this client may use it like this. One answer for all that is not so: a caller cannot probe for keys. */
   #grant(client: Client, request: ParsedRequest, attempt: Attempt): void {
-    const { keys, policy } = this.#stations;
+    const { keys, current } = this.#stations;
+    const { principal } = client;
     const key = keys.find(request.spkiSha256);
-    const mine = key && client.principal !== undefined && policy.mayUse(client.principal, key);
-    if (!key || !mine || client.principal === undefined) throw this.#noSuchKey();
+    const mine = key && principal !== undefined && current.policy.mayUse(principal, key);
+    if (!key || !mine || principal === undefined) throw this.#noSuchKey();
     attempt.know(key);
     requireFit(request, key);
-    const use = policy.decide(client.principal, key, request.algorithm, request.input, request.inputIsDigest);
-    if (!use) throw this.#noSuchKey();
-    attempt.use = use;
+    const decision = current.policy.decide(principal, key, attempt);
+    if (!decision) throw this.#noSuchKey();
+    if (decision.refusal) throw decision.refusal;
+    attempt.use = decision.use;
   }
 
   #noSuchKey(): SignetError {
@@ -99,8 +104,10 @@ function requireFit({ algorithm }: ParsedRequest, { key, message }: RingKey): vo
 }
 
 /** One request from its arrival to its answer. */
-class Attempt implements SignJob {
+class Attempt implements SignJob, Question {
   readonly arrivedMs = performance.now();
+  /** As it was at first: a reload may name the client anew. */
+  readonly principal: string;
   use: Use | '' = '';
   queued = false;
   attempts = 0;
@@ -114,17 +121,16 @@ class Attempt implements SignJob {
   #request: ParsedRequest | undefined;
   #key: RingKey | undefined;
   #submitted = false;
+  #inputSha256 = '';
 
   constructor(client: Client, stations: Stations, tally: Tally, answer: (outcome: Outcome) => void) {
     this.#client = client;
+    this.principal = client.principal ?? '';
     this.#stations = stations;
     this.#tally = tally;
     this.#answer = answer;
   }
 
-  get principal() {
-    return this.#client.principal ?? '';
-  }
   get key() {
     return known(this.#key).key;
   }
@@ -143,10 +149,18 @@ class Attempt implements SignJob {
   get inputIsDigest() {
     return known(this.#request).inputIsDigest;
   }
+  /** Of what was signed; worked out once, for the policy and for the record. */
+  get inputSha256() {
+    if (this.#inputSha256 === '') this.#inputSha256 = hash('sha256', known(this.#request).input);
+    return this.#inputSha256;
+  }
+  get attemptId() {
+    return known(this.#request).attemptId;
+  }
 
   read(request: ParsedRequest): void {
     this.#request = request;
-    const limitMs = this.#stations.signTimeoutMs;
+    const limitMs = this.#stations.limits.sign_timeout_ms;
     const wishedMs = request.timeoutUs / 1000;
     this.deadlineMs = this.arrivedMs + (wishedMs > 0 ? Math.min(wishedMs, limitMs) : limitMs);
   }
@@ -207,8 +221,8 @@ class Attempt implements SignJob {
       outcome: outcome.ok ? 'ok' : outcome.error.code,
       queueUs: outcome.queueUs,
       tokenUs: outcome.tokenUs,
-      sha256: request ? hash('sha256', request.input) : '',
-      attempt: request ? Buffer.from(request.attemptId).toString('hex') : '',
+      sha256: request ? this.inputSha256 : '',
+      attempt: request?.attemptId ?? '',
     };
   }
 }

@@ -10,7 +10,9 @@ import { DisabledKeys } from './keys/disabled-keys.js';
 import { KeyRing } from './keys/key-ring.js';
 import { createLog } from './log.js';
 import { peerCredentials } from './native-addon.js';
+import { CurrentPolicy } from './policy/current-policy.js';
 import { createPolicy } from './policy/grants.js';
+import { MemoryState } from './policy/memory-state.js';
 import type { Pool } from './pool/pool.js';
 import { createPool } from './pool/supervisor.js';
 import { Scheduler } from './scheduler/scheduler.js';
@@ -65,14 +67,20 @@ function joinStations(config: Config, log: Logger, pool: Pool, audit: AuditLog |
   const keys = new KeyRing(config.catalogue_file, new DisabledKeys(config.state_dir), log);
   pool.onKeys = (found) => keys.replace(found);
   const scheduler = new Scheduler(pool, config.limits.queue_jobs_max);
+  const policyParts = {
+    shared: new MemoryState(config.limits),
+    tally: { duplicates: 0, duplicateRefusals: 0, quotaRefusals: 0 },
+    nowMs: Date.now,
+  };
+  const current = new CurrentPolicy(createPolicy(config, policyParts));
   const desk = new Desk({
-    policy: createPolicy(config),
+    current,
     keys,
     scheduler,
     audit,
     log,
     allKeysKnown: () => pool.allKeysKnown(),
-    signTimeoutMs: config.limits.sign_timeout_ms,
+    limits: config.limits,
   });
   return { keys, pool, scheduler, desk };
 }

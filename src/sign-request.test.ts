@@ -25,7 +25,7 @@ t.test('a request of the right form is parsed', async (t) => {
   t.same(parsed.input, Buffer.from('m'));
   t.equal(parsed.inputIsDigest, false);
   t.equal(parsed.timeoutUs, 5);
-  t.same(parsed.attemptId, Buffer.alloc(16, 1));
+  t.equal(parsed.attemptId, '01'.repeat(16));
 });
 
 t.test('the longest message and a digest of the right length are taken', async (t) => {

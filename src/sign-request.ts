@@ -12,8 +12,8 @@ export interface ParsedRequest {
   readonly inputIsDigest: boolean;
   /** As it came: 0 means the service's limit. Microseconds. */
   readonly timeoutUs: number;
-  /** 16 bytes, or empty. */
-  readonly attemptId: Uint8Array;
+  /** 32 hexadecimal digits, or empty. */
+  readonly attemptId: string;
 }
 
 /** A whole message is at most this long (sign.proto); a longer one is hashed by the caller and sent as a digest. */
@@ -45,7 +45,7 @@ export function parseSignRequest(request: SignRequest): ParsedRequest {
     input: input.value,
     inputIsDigest: input.$case === 'digest',
     timeoutUs: request.timeoutUs,
-    attemptId: request.attemptId,
+    attemptId: request.attemptId.toString('hex'),
   };
 }
 

@@ -21,6 +21,12 @@ export function isTls12ServerMessage(message: Buffer, groups: ReadonlySet<Tls12G
   return !isSignedBerBody(message) && !startsAsClientHello(message);
 }
 
+/** The group that a message of this use names; undefined if it names none that there is. */
+export function groupOf(message: Uint8Array): Tls12Group | undefined {
+  const code = ((message[RANDOMS_BYTES + 1] ?? 0) << 8) | (message[RANDOMS_BYTES + 2] ?? 0);
+  return GROUP_BY_CODE.get(code)?.name;
+}
+
 const RANDOMS_BYTES = 64;
 const NAMED_CURVE = 3;
 const POINT_AT = RANDOMS_BYTES + 4;

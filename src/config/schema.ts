@@ -150,6 +150,14 @@ const audit = record('the audit', {
   publish_head_ms: integer(1_000, 86_400_000).default(60_000),
 });
 
+/** Loopback only: metrics name principals and keys, and nobody is asked who he is. */
+const metrics = record('the metrics', {
+  host: text(/^(127(\.\d{1,3}){3}|::1|localhost)$/, 'a loopback address: 127.0.0.1, ::1 or localhost').default(
+    '127.0.0.1',
+  ),
+  port: integer(0, 65_535),
+});
+
 export const configSchema = record('a configuration', {
   version: z.literal(1, { error: '1, the version of this format' }),
   tokens: list('tokens', token, 1, 16),
@@ -168,6 +176,7 @@ export const configSchema = record('a configuration', {
   grants: list('grants', grant, 0, 10_000).default([]),
   limits: limits.prefault({}),
   audit: audit.optional(),
+  metrics: metrics.optional(),
   log: record('the log', {
     level: word(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   }).prefault({}),

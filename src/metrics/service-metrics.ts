@@ -1,0 +1,83 @@
+import type { Registry } from 'prom-client';
+import { CertificateDates } from './certificate-dates.js';
+import { exposeValues, type Sample } from './exposed.js';
+import { CERTIFICATES_MAX, METRICS } from './metric-names.js';
+
+/** What the metrics ask of the stations when Prometheus comes. */
+export interface Measured {
+  readonly version: string;
+  readonly queued: () => number;
+  readonly unfinished: () => number;
+  readonly connections: () => readonly { readonly transport: string; readonly count: number }[];
+  readonly signers: () => readonly { readonly token: string; readonly state: string; readonly restarts: number }[];
+  readonly keys: () => readonly MeasuredKey[];
+  readonly auditLost: () => number;
+}
+
+export interface MeasuredKey {
+  readonly label: string;
+  readonly spkiSha256: string;
+  readonly disabled: boolean;
+  /** DER of its own certificate, if a token has one. */
+  readonly certificate: Uint8Array | undefined;
+}
+
+export function exposeService(registry: Registry, measured: Measured): void {
+  const one = (value: number) => [{ labels: {}, value }];
+  const dates = new CertificateDates();
+  exposeValues(registry, METRICS.queued, () => one(measured.queued()));
+  exposeValues(registry, METRICS.inFlight, () => one(measured.unfinished()));
+  exposeValues(registry, METRICS.connections, () =>
+    measured.connections().map(({ transport, count }) => ({ labels: { transport }, value: count })),
+  );
+  exposeValues(registry, METRICS.signers, () => signerStates(measured.signers()));
+  exposeValues(registry, METRICS.signerRestarts, () => restarts(measured.signers()));
+  exposeValues(registry, METRICS.keys, () => keyStates(measured.keys()));
+  exposeValues(registry, METRICS.certificateNotAfter, () => expiries(measured.keys(), dates));
+  exposeValues(registry, METRICS.auditLost, () => one(measured.auditLost()));
+  exposeValues(registry, METRICS.buildInfo, () => [
+    { labels: { version: measured.version, node: process.versions.node }, value: 1 },
+  ]);
+}
+
+/** The words of SignerState in pool.ts: each has a series, so that an alert sees a state that nobody is in. */
+const SIGNER_STATES = ['starting', 'ready', 'draining', 'dead'];
+
+function signerStates(signers: ReturnType<Measured['signers']>): Sample[] {
+  return tokensOf(signers).flatMap((token) =>
+    SIGNER_STATES.map((state) => {
+      const value = signers.filter((signer) => signer.token === token && signer.state === state).length;
+      return { labels: { token, state }, value };
+    }),
+  );
+}
+
+function restarts(signers: ReturnType<Measured['signers']>): Sample[] {
+  return tokensOf(signers).map((token) => {
+    const mine = signers.filter((signer) => signer.token === token);
+    return { labels: { token }, value: mine.reduce((sum, signer) => sum + signer.restarts, 0) };
+  });
+}
+
+function tokensOf(signers: ReturnType<Measured['signers']>): string[] {
+  return [...new Set(signers.map(({ token }) => token))];
+}
+
+function keyStates(keys: readonly MeasuredKey[]): Sample[] {
+  const disabled = keys.filter((key) => key.disabled).length;
+  return [
+    { labels: { state: 'in_use' }, value: keys.length - disabled },
+    { labels: { state: 'disabled' }, value: disabled },
+  ];
+}
+
+/** A label may name several keys, so the identity stands beside it. */
+function expiries(keys: readonly MeasuredKey[], dates: CertificateDates): Sample[] {
+  return keys
+    .flatMap(({ label, spkiSha256, certificate }) => {
+      const value = certificate && dates.notAfterSeconds(certificate);
+      return value === undefined ? [] : [{ labels: { key: label, spki_sha256: spkiSha256 }, value }];
+    })
+    .sort((a, b) => a.value - b.value)
+    .slice(0, CERTIFICATES_MAX);
+}

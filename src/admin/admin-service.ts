@@ -37,6 +37,9 @@ export async function startAdminTransport(options: AdminTransportOptions): Promi
   await grpc.listenUnix({ ...options.admin, role: 'admin' }, options.peerCredentials);
   return {
     addresses: grpc.addresses,
+    get connections() {
+      return grpc.connections;
+    },
     drain: (timeoutMs) => grpc.drain(timeoutMs),
     close: () => grpc.close(),
   };

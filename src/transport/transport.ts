@@ -2,6 +2,8 @@
 export interface Transport {
   /** Where it listens: paths, and host:port with the real port. */
   readonly addresses: readonly string[];
+  /** How many are open now. */
+  readonly connections: number;
   /**
    * Takes no new connections, tells the callers to go, waits for what is in flight and closes; what is not answered when the
    * time is over is cut off. Resolves when every connection is closed.

@@ -45,6 +45,10 @@ export class GrpcServer<Peer> {
     return this.#listeners.map((listener) => listener.address);
   }
 
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   async listenUnix(config: RoleSocketConfig, peerCredentials: PeerCredentials): Promise<void> {
     const listener = await listenUnix(config, (socket) => {
       const caller = unixCaller(socket, config.role, peerCredentials);

@@ -78,6 +78,9 @@ function runningTransport(
   let sweeper = sweepEvery(sweepMs, streams);
   return {
     addresses: grpc.addresses,
+    get connections() {
+      return grpc.connections;
+    },
     drain: async (timeoutMs) => {
       grpc.stopListening();
       health.drain();

@@ -63,6 +63,10 @@ class SocketTransport implements Transport, SocketShare {
     return this.#listeners.map((listener) => listener.address);
   }
 
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   async listen(): Promise<void> {
     for (const socket of this.#options.sockets) {
       this.#listeners.push(await listenUnix(socket, (connection) => this.#connected(connection, socket.role)));

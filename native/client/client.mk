@@ -3,6 +3,7 @@
 # A face links $(SIGNET_CLIENT_LIBS) with -Wl,--exclude-libs,ALL and -Wl,-z,nodelete: a reader thread and a fork handler of the
 # library must never point into code that dlclose took away.
 
+ifndef SIGNET_CLIENT_LIB
 SIGNET_ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))/../..)
 SIGNET_BUILD ?= $(SIGNET_ROOT)/build/native
 SIGNET_CLIENT_DIR := $(SIGNET_ROOT)/native/client
@@ -41,3 +42,5 @@ $(SIGNET_GENERATED): $(SIGNET_ROOT)/proto/signet/v1/sign.proto $(SIGNET_CLIENT_D
 	@mkdir -p $(SIGNET_CLIENT_OUT)
 	protoc -I$(SIGNET_ROOT)/proto --plugin=protoc-gen-nanopb=/usr/bin/protoc-gen-nanopb \
 	  --nanopb_opt="-f$(SIGNET_CLIENT_DIR)/sign.options" --nanopb_out=$(SIGNET_CLIENT_OUT) $<
+
+endif

@@ -18,6 +18,7 @@ const CHECK_LIMIT_S = 120;
 const SUITE_LIMIT_S = 600;
 const SCRIPT_LIMIT_S = 120;
 const LONG_LIMIT_S = 1500;
+const PKCS11_EXPORTS = ['build/native/signet-pkcs11.so', 'C_GetFunctionList', 'C_GetInterface', 'C_GetInterfaceList'];
 const CMOCKA_TAP = { CMOCKA_MESSAGE_OUTPUT: 'TAP' };
 
 export function quickSuites(): Suite[] {
@@ -54,6 +55,7 @@ function checks(): Suite[] {
     check('types: tsc finds nothing', 'tsc', '-p', 'tsconfig.json', '--noEmit'),
     check('style: sizes, names and the direction of imports', 'node', '--import=tsx', 'scripts/check-style.ts'),
     check('exports: the provider shows its entry point only', 'native/exports/check', 'build/native/signet.so'),
+    check('exports: the PKCS#11 module shows its entry points only', 'native/exports/check', ...PKCS11_EXPORTS),
   ];
 }
 

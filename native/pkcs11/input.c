@@ -1,0 +1,31 @@
+#include "input.h"
+
+#include <string.h>
+
+static const struct {
+    signet__hash hash;
+    unsigned char before[19];
+} digest_infos[] = {
+    {SIGNET__SHA256,
+     {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,
+      0x20}},
+    {SIGNET__SHA384,
+     {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04,
+      0x30}},
+    {SIGNET__SHA512,
+     {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04,
+      0x40}},
+};
+
+CK_RV signet__digest_info_read(signet__span *input, signet__hash *hash) {
+    for (size_t i = 0; i < sizeof digest_infos / sizeof digest_infos[0]; i++) {
+        size_t before = sizeof digest_infos[i].before, digest = signet__hash_bytes(digest_infos[i].hash);
+
+        if (input->len != before + digest || memcmp(input->bytes, digest_infos[i].before, before) != 0)
+            continue;
+        *input = (signet__span){input->bytes + before, digest};
+        *hash = digest_infos[i].hash;
+        return CKR_OK;
+    }
+    return CKR_DATA_INVALID;
+}

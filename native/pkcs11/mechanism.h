@@ -1,0 +1,50 @@
+/* The one table of what the module signs: from PKCS#11's mechanisms to TLS's SignatureScheme. */
+#ifndef SIGNET_PKCS11_MECHANISM_H
+#define SIGNET_PKCS11_MECHANISM_H
+
+#include "cryptoki.h"
+#include "public_key.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SIGNET__MECHANISMS_MAX 16
+
+typedef enum { SIGNET__NO_HASH, SIGNET__SHA256, SIGNET__SHA384, SIGNET__SHA512 } signet__hash;
+typedef enum { SIGNET__NO_PADDING, SIGNET__PKCS1, SIGNET__PSS } signet__padding;
+
+/* What a program hands over to be signed. */
+typedef enum {
+    SIGNET__MESSAGE,
+    /* A digest; of which hash, the mechanism's parameter or the curve says. */
+    SIGNET__DIGEST,
+    /* A DigestInfo of PKCS#1, which says it itself. */
+    SIGNET__DIGEST_INFO
+} signet__input_kind;
+
+typedef struct {
+    CK_MECHANISM_TYPE type;
+    signet__key_kind kind;
+    signet__padding padding;
+    signet__input_kind input;
+    /* SIGNET__MESSAGE: what the message is hashed with. */
+    signet__hash hash;
+} signet__mechanism;
+
+/* NULL if it is none of the table. */
+const signet__mechanism *signet__mechanism_find(CK_MECHANISM_TYPE type);
+/* The number of mechanisms; the place-th of them. */
+size_t signet__mechanism_count(void);
+const signet__mechanism *signet__mechanism_at(size_t place);
+/* Those that the key can be used with. */
+size_t signet__mechanisms_of(const signet__public_key *key, CK_MECHANISM_TYPE fitting[SIGNET__MECHANISMS_MAX]);
+void signet__mechanism_info(const signet__mechanism *mechanism, CK_MECHANISM_INFO *info);
+
+/* IANA's code point; 0 if TLS has no such combination. */
+uint32_t signet__scheme(const signet__public_key *key, signet__padding padding, signet__hash hash);
+/* The hash that an EC key signs with, which is as long as its field. */
+signet__hash signet__hash_of_curve(const signet__public_key *key);
+size_t signet__hash_bytes(signet__hash hash);
+/* Whether the parameter is what the mechanism wants. RSA-PSS: *hash is what it says. CKR_MECHANISM_PARAM_INVALID. */
+CK_RV signet__mechanism_parameter(const signet__mechanism *mechanism, const CK_MECHANISM *asked, signet__hash *hash);
+
+#endif

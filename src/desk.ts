@@ -5,6 +5,7 @@ import type { Caller } from './caller.js';
 import { SignetError } from './errors.js';
 import type { SignRequest } from './gen/signet/v1/sign.js';
 import type { KeyRing, RingKey } from './keys/key-ring.js';
+import type { FinishedAttempt } from './metrics/attempt-metrics.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
 import type { Question } from './policy/policy.js';
 import type { Scheduler } from './scheduler/scheduler.js';
@@ -19,6 +20,8 @@ export interface Stations {
   readonly scheduler: Scheduler;
   /** Undefined: attempts are not recorded. */
   readonly audit: AuditLog | undefined;
+  /** Told of every request with its answer; undefined if nobody counts. */
+  readonly observe: ((attempt: FinishedAttempt) => void) | undefined;
   readonly log: Logger;
   /** Whether every token has told its keys: before, a key that is not found may be one that is not known yet. */
   readonly allKeysKnown: () => boolean;
@@ -111,6 +114,7 @@ class Attempt implements SignJob, Question {
   use: Use | '' = '';
   queued = false;
   attempts = 0;
+  token = '';
   handedMs = 0;
   finished = false;
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -186,8 +190,6 @@ class Attempt implements SignJob, Question {
     if (this.finished) return;
     this.finished = true;
     if (this.#submitted) this.#stations.scheduler.ended(this, outcome.tokenUs);
-    if (outcome.ok) this.#tally.signatures++;
-    else this.#tally.errors++;
     if (!outcome.ok && outcome.error.code === 'internal')
       this.#stations.log.error({ err: outcome.error }, 'internal error');
     this.#record(outcome);
@@ -201,26 +203,40 @@ class Attempt implements SignJob, Question {
   /** The answer leaves behind the audit line; without an audit file, still after `Desk.sign` has returned. */
   #record(outcome: Outcome): void {
     const { audit } = this.#stations;
-    if (!audit) return void setImmediate(this.#answer, outcome);
+    if (!audit) return void setImmediate(() => this.#leave(outcome));
     audit.record(this.#auditRecord(outcome), (failure) => {
-      this.#answer(
-        failure ? { ok: false, error: failure, queueUs: outcome.queueUs, tokenUs: outcome.tokenUs } : outcome,
-      );
+      const { queueUs, tokenUs } = outcome;
+      this.#leave(failure ? { ok: false, error: failure, queueUs, tokenUs } : outcome);
     });
+  }
+
+  /** It counts as what the caller is told, which is not what was recorded when that failed. */
+  #leave(outcome: Outcome): void {
+    if (outcome.ok) this.#tally.signatures++;
+    else this.#tally.errors++;
+    this.#stations.observe?.({ ...this.#facts(outcome), submitted: this.#submitted });
+    this.#answer(outcome);
+  }
+
+  #facts(outcome: Outcome) {
+    return {
+      principal: this.principal,
+      use: this.use,
+      scheme: this.#request?.algorithm.name ?? '',
+      outcome: outcome.ok ? 'ok' : outcome.error.code,
+      token: this.token,
+      queueUs: outcome.queueUs,
+      tokenUs: outcome.tokenUs,
+    };
   }
 
   #auditRecord(outcome: Outcome) {
     const request = this.#request;
     return {
-      principal: this.principal,
+      ...this.#facts(outcome),
       caller: this.#client.description,
       key: request?.spkiSha256 ?? '',
       label: this.#key?.label ?? '',
-      use: this.use,
-      scheme: request?.algorithm.name ?? '',
-      outcome: outcome.ok ? 'ok' : outcome.error.code,
-      queueUs: outcome.queueUs,
-      tokenUs: outcome.tokenUs,
       sha256: request ? this.inputSha256 : '',
       attempt: request?.attemptId ?? '',
     };

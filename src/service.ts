@@ -9,6 +9,8 @@ import { Desk } from './desk.js';
 import { DisabledKeys } from './keys/disabled-keys.js';
 import { KeyRing } from './keys/key-ring.js';
 import { createLog } from './log.js';
+import { Metrics } from './metrics/metrics.js';
+import type { Measured } from './metrics/service-metrics.js';
 import { peerCredentials } from './native-addon.js';
 import { CurrentPolicy } from './policy/current-policy.js';
 import { createPolicy } from './policy/grants.js';
@@ -32,19 +34,23 @@ export async function serve(configFile: string): Promise<void> {
   const onSignal = () => end.abort();
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
+  const metrics = config.metrics && new Metrics();
   const pool = createPool(config.tokens, log, readPin);
   const transports: Transport[] = [];
   try {
-    const stations = joinStations(config, log, pool, audit);
+    const stations = joinStations(config, log, pool, audit, metrics);
     await keysKnown(pool);
     transports.push(...(await openDoors(config, log, stations, end)));
-    log.info({ addresses: transports.flatMap(({ addresses }) => addresses), version: VERSION }, 'serving');
+    if (config.metrics) await metrics?.listen(config.metrics, measuredOf(stations, transports, audit), log);
+    const addresses = [...transports, metrics].flatMap((door) => door?.addresses ?? []);
+    log.info({ addresses, version: VERSION }, 'serving');
     await aborted(end.signal);
     log.info({ unfinished: stations.scheduler.unfinished }, 'draining');
     await Promise.all(transports.map((transport) => transport.drain(config.limits.drain_timeout_ms)));
     stations.scheduler.stop();
   } finally {
     for (const transport of transports) transport.close();
+    metrics?.close();
     await pool.close(SIGNER_END_MS);
     await audit?.close();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
@@ -63,7 +69,13 @@ const KEYS_KNOWN_MS = 5_000;
 
 type Stations = ReturnType<typeof joinStations>;
 
-function joinStations(config: Config, log: Logger, pool: Pool, audit: AuditLog | undefined) {
+function joinStations(
+  config: Config,
+  log: Logger,
+  pool: Pool,
+  audit: AuditLog | undefined,
+  metrics: Metrics | undefined,
+) {
   const keys = new KeyRing(config.catalogue_file, new DisabledKeys(config.state_dir), log);
   pool.onKeys = (found) => keys.replace(found);
   const scheduler = new Scheduler(pool, config.limits.queue_jobs_max);
@@ -78,6 +90,7 @@ function joinStations(config: Config, log: Logger, pool: Pool, audit: AuditLog |
     keys,
     scheduler,
     audit,
+    observe: metrics && ((attempt) => metrics.observe(attempt)),
     log,
     allKeysKnown: () => pool.allKeysKnown(),
     limits: config.limits,
@@ -140,6 +153,28 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+function measuredOf(
+  { keys, pool, scheduler }: Stations,
+  transports: readonly Transport[],
+  audit: AuditLog | undefined,
+): Measured {
+  return {
+    version: VERSION,
+    queued: () => scheduler.queued,
+    unfinished: () => scheduler.unfinished,
+    connections: () => transports.map(({ name, connections }) => ({ transport: name, count: connections })),
+    signers: () => pool.signers(),
+    keys: () =>
+      keys.all().map(({ label, key, certificateChain }) => ({
+        label,
+        spkiSha256: key.spkiSha256,
+        disabled: keys.isDisabled(key.spkiSha256),
+        certificate: certificateChain[0],
+      })),
+    auditLost: () => audit?.lost ?? 0,
+  };
 }
 
 function auditOptions(audit: NonNullable<Config['audit']>) {

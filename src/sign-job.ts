@@ -32,6 +32,8 @@ export interface SignJob {
   queued: boolean;
   /** How many signers it was handed to; the pool counts. A second signer gets it if the first died. */
   attempts: number;
+  /** The name of the token whose signer it was handed to last; empty before; the pool sets it. */
+  token: string;
   /** When it was handed to its signer, by performance.now(), in milliseconds; 0 before. */
   handedMs: number;
   /** How it ended; a job leaves by this door only, once, and a second call does nothing. */

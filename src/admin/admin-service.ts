@@ -36,6 +36,7 @@ export async function startAdminTransport(options: AdminTransportOptions): Promi
   grpc.server.addService(AdminServiceService, adminService(options.administration, grpc, log));
   await grpc.listenUnix({ ...options.admin, role: 'admin' }, options.peerCredentials);
   return {
+    name: 'admin',
     addresses: grpc.addresses,
     get connections() {
       return grpc.connections;

@@ -30,6 +30,7 @@ const ATTEMPT: AttemptRecord = {
   use: 'tls13-server',
   scheme: 'ed25519',
   outcome: 'ok',
+  token: 'main',
   queueUs: 12,
   tokenUs: 345,
   sha256: 'cd'.repeat(32),

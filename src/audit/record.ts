@@ -11,6 +11,8 @@ export interface AttemptRecord {
   readonly scheme: string;
   /** `ok`, or an ErrorWord. */
   readonly outcome: string;
+  /** The token that worked on it last; empty if none did. */
+  readonly token: string;
   readonly queueUs: number;
   readonly tokenUs: number;
   readonly sha256: string;
@@ -78,7 +80,7 @@ export function attemptFields(record: AttemptRecord): string {
   return (
     `"principal":${JSON.stringify(record.principal)},"caller":${JSON.stringify(record.caller)},"key":"${record.key}",` +
     `"label":${JSON.stringify(record.label)},"use":"${record.use}","scheme":"${record.scheme}","outcome":"${record.outcome}",` +
-    `"queue_us":${record.queueUs},"token_us":${record.tokenUs},"sha256":"${record.sha256}","attempt":"${record.attempt}"`
+    `"token":"${record.token}","queue_us":${record.queueUs},"token_us":${record.tokenUs},"sha256":"${record.sha256}","attempt":"${record.attempt}"`
   );
 }
 

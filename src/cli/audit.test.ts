@@ -16,6 +16,7 @@ const ATTEMPT = {
   use: 'tls13-server',
   scheme: 'ed25519',
   outcome: 'internal',
+  token: 'main',
   queueUs: 1,
   tokenUs: 2,
   sha256: 'cd'.repeat(32),

@@ -194,6 +194,7 @@ function jobOf(scheduler: Scheduler, principal: string, timeoutMs = 60_000, cost
     deadlineMs: arrivedMs + timeoutMs,
     queued: false,
     attempts: 0,
+    token: '',
     handedMs: 0,
     finished: false,
     outcome: undefined as Outcome | undefined,

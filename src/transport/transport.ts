@@ -1,5 +1,6 @@
 /** A running transport; src/service.ts starts and ends it. */
 export interface Transport {
+  readonly name: 'socket' | 'grpc' | 'admin';
   /** Where it listens: paths, and host:port with the real port. */
   readonly addresses: readonly string[];
   /** How many are open now. */

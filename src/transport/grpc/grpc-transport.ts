@@ -77,6 +77,7 @@ function runningTransport(
 ): Transport {
   let sweeper = sweepEvery(sweepMs, streams);
   return {
+    name: 'grpc',
     addresses: grpc.addresses,
     get connections() {
       return grpc.connections;

@@ -36,6 +36,7 @@ const SWEEP_MS_MAX = 1_000;
 const CUT_MS = 1_000;
 
 class SocketTransport implements Transport, SocketShare {
+  readonly name = 'socket';
   readonly signing: Signing;
   readonly limits: Limits;
   readonly budget: ByteBudget;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { SignetError } from './errors.js';
-import { createLog } from './log.js';
+import { createLog, setLogLevel } from './log.js';
 
 function logged(write: (log: ReturnType<typeof createLog>) => void): { text: string; lines: Record<string, any>[] } {
   let text = '';
@@ -66,4 +66,23 @@ t.test('what is below the level is not written', async (t) => {
   let text = '';
   createLog('error', { write: (line) => (text += line) }).warn('quiet');
   t.equal(text, '');
+});
+
+t.test('a level that changes holds for children and for theirs', async (t) => {
+  const { lines } = logged((log) => {
+    const child = log.child({ part: 'x' });
+    const grandchild = child.child({ signer: 1 });
+    setLogLevel(log, 'error');
+    for (const each of [log, child, grandchild]) each.info('too little');
+    setLogLevel(log, 'trace');
+    for (const each of [log, child, grandchild]) each.trace('enough');
+  });
+  t.same(
+    lines.map(({ msg, part }) => [msg, part]),
+    [
+      ['enough', undefined],
+      ['enough', 'x'],
+      ['enough', 'x'],
+    ],
+  );
 });

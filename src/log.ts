@@ -26,11 +26,35 @@ export function createLog(level: Config['log']['level'], stream: DestinationStre
   return withLoggableBindings(log);
 }
 
+/** A logger's own level and that of all that it was the parent of: pino itself copies the level to a child and forgets the child. */
+export function setLogLevel(log: Log, level: Config['log']['level']): void {
+  log.level = level;
+  for (const child of CHILDREN.get(log) ?? []) {
+    const logger = child.deref();
+    if (logger) setLogLevel(logger, level);
+  }
+}
+
+/** Weakly: a signer's logger ends with its signer. */
+const CHILDREN = new WeakMap<Log, Set<WeakRef<Log>>>();
+const ended = new FinalizationRegistry<{ of: Set<WeakRef<Log>>; child: WeakRef<Log> }>(({ of, child }) =>
+  of.delete(child),
+);
+
+function rememberChild<L extends object>(parent: Log, log: L): L {
+  const of = CHILDREN.get(parent) ?? new Set();
+  CHILDREN.set(parent, of);
+  const child = new WeakRef(log as unknown as Log);
+  of.add(child);
+  ended.register(log, { of, child });
+  return log;
+}
+
 /** pino formats the fields of a line and of the first logger, but not those that `child` binds. Children inherit this. */
 function withLoggableBindings(log: Log): Log {
   const { child } = log;
   log.child = function (this: Log, bindings: Record<string, unknown>, options?: never) {
-    return child.call(this, loggableFields(bindings), options);
+    return rememberChild(this, child.call(this, loggableFields(bindings), options));
   } as typeof child;
   return log;
 }

@@ -17,6 +17,8 @@ import { createPolicy } from './policy/grants.js';
 import { MemoryState } from './policy/memory-state.js';
 import type { Pool } from './pool/pool.js';
 import { createPool } from './pool/supervisor.js';
+import { Reload } from './reload.js';
+import { reloadableCertificates, reloadableLimits, reloadableLog, reloadablePolicy } from './reloadable-parts.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import { startGrpcTransport } from './transport/grpc/grpc-transport.js';
 import { startSocketTransport } from './transport/socket/socket-transport.js';
@@ -33,14 +35,19 @@ export async function serve(configFile: string): Promise<void> {
   const end = new AbortController();
   const onSignal = () => end.abort();
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  const reload = new Reload(configFile, config, log);
+  const onHangup = () => void reload.run();
+  process.on('SIGHUP', onHangup);
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
   const metrics = config.metrics && new Metrics();
   const pool = createPool(config.tokens, log, readPin);
   const transports: Transport[] = [];
   try {
     const stations = joinStations(config, log, pool, audit, metrics);
+    reload.add(reloadablePolicy(stations.current, stations.policyParts));
+    reload.add(reloadableLimits(config.limits), reloadableLog(log));
     await keysKnown(pool);
-    transports.push(...(await openDoors(config, log, stations, end)));
+    transports.push(...(await openDoors(config, log, stations, end, reload)));
     if (config.metrics) await metrics?.listen(config.metrics, measuredOf(stations, transports, audit), log);
     const addresses = [...transports, metrics].flatMap((door) => door?.addresses ?? []);
     log.info({ addresses, version: VERSION }, 'serving');
@@ -53,7 +60,7 @@ export async function serve(configFile: string): Promise<void> {
     metrics?.close();
     await pool.close(SIGNER_END_MS);
     await audit?.close();
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangup);
     log.info('ended');
   }
 }
@@ -95,10 +102,16 @@ function joinStations(
     allKeysKnown: () => pool.allKeysKnown(),
     limits: config.limits,
   });
-  return { keys, pool, scheduler, desk };
+  return { keys, pool, scheduler, desk, current, policyParts };
 }
 
-async function openDoors(config: Config, log: Logger, stations: Stations, end: AbortController): Promise<Transport[]> {
+async function openDoors(
+  config: Config,
+  log: Logger,
+  stations: Stations,
+  end: AbortController,
+  reload: Reload,
+): Promise<Transport[]> {
   const { desk, pool } = stations;
   const { limits } = config;
   const common = { limits, log, signing: desk, peerCredentials };
@@ -107,14 +120,18 @@ async function openDoors(config: Config, log: Logger, stations: Stations, end: A
     tally: desk.tally,
     version: VERSION,
     isDraining: () => end.signal.aborted,
+    reload: () => reload.run(),
     drain: () => end.abort(),
   });
+  const grpc = startGrpcTransport({ ...common, ...config.grpc, health: healthOf(pool) });
   const doors = [
     startSocketTransport({ ...common, sockets: config.sockets }),
-    startGrpcTransport({ ...common, ...config.grpc, health: healthOf(pool) }),
+    grpc,
     startAdminTransport({ admin: config.admin, administration, limits, log, peerCredentials }),
   ];
-  return allOrNone(doors);
+  const open = await allOrNone(doors);
+  reload.add(reloadableCertificates(await grpc));
+  return open;
 }
 
 /** If one door does not open, those that did are closed again. */

@@ -21,7 +21,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   cli: ['admin', 'audit', 'token-admin', 'x509', 'transport', 'keys', 'root-program'],
 };
 /** Files of src/ that join everything. */
-const PROGRAMS = ['desk.ts', 'service.ts', 'main.ts'];
+const PROGRAMS = ['desk.ts', 'service.ts', 'reloadable-parts.ts', 'main.ts'];
 
 /** What a file of src/ imports that it may not. `path` is relative to the project. */
 export function wrongImports(path: string, text: string): string[] {

@@ -33,6 +33,7 @@ async function start(t: Test, changes: Partial<Administration> = {}) {
     status: () => STATUS,
     setKeyState: async (spki, disabled) => void done.push(`${spki} ${disabled}`),
     refreshKeys: async () => 5,
+    reload: () => ({ problems: ['signet.yaml:3:4: wrong'], changed: [] }),
     drain: () => void done.push('drain'),
     ...changes,
   };
@@ -67,6 +68,11 @@ t.test('a key is disabled by its identity, and the keys are looked for', async (
     unary((...call) => client.setKeyState({ spkiSha256: Buffer.alloc(3), disabled: true }, ...call)),
     { code: status.INVALID_ARGUMENT, details: /expected spki_sha256 of 32 bytes; 3 came/ },
   );
+});
+
+t.test('an administrator who reloads is told each problem of the configuration', async (t) => {
+  const { client } = await start(t);
+  t.same(await unary((...call) => client.reload({}, ...call)), { problems: ['signet.yaml:3:4: wrong'], changed: [] });
 });
 
 t.test('the service drains after the administrator was answered', async (t) => {

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type Caller, describeCaller } from '../caller.js';
 import type { Limits, UnixSocketConfig } from '../config/schema.js';
 import { SignetError } from '../errors.js';
-import type { GetStatusResponse } from '../gen/signet/v1/admin.js';
+import type { GetStatusResponse, ReloadResponse } from '../gen/signet/v1/admin.js';
 import { type AdminServiceServer, AdminServiceService } from '../gen/signet/v1/admin_service.js';
 import { GrpcServer } from '../transport/grpc/grpc-server.js';
 import { statusOf } from '../transport/grpc/status.js';
@@ -17,6 +17,8 @@ export interface Administration {
   setKeyState(spkiSha256: string, disabled: boolean): Promise<void>;
   /** How many keys there are now. */
   refreshKeys(): Promise<number>;
+  /** Reads the configuration again. Throws nothing for what is wrong with it: that stands in the answer. */
+  reload(): ReloadResponse;
   /** Begins to drain; called when the administrator has been answered. */
   drain(): void;
 }
@@ -76,6 +78,7 @@ function adminService(administration: Administration, grpc: GrpcServer<Caller>, 
       return {};
     }),
     refreshKeys: handle('RefreshKeys', async () => ({ keys: await administration.refreshKeys() })),
+    reload: handle('Reload', () => administration.reload()),
     drain: handle(
       'Drain',
       () => ({}),

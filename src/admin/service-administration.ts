@@ -1,5 +1,5 @@
 import { SignetError } from '../errors.js';
-import { type GetStatusResponse, SignerState as WireState } from '../gen/signet/v1/admin.js';
+import { type GetStatusResponse, type ReloadResponse, SignerState as WireState } from '../gen/signet/v1/admin.js';
 import type { KeyRing, RingKey } from '../keys/key-ring.js';
 import type { Pool, SignerState, SignerView } from '../pool/pool.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
@@ -13,6 +13,7 @@ export interface Administered {
   readonly tally: { readonly signatures: number; readonly errors: number };
   readonly version: string;
   readonly isDraining: () => boolean;
+  readonly reload: () => { readonly problems: readonly string[]; readonly changed: readonly string[] };
   readonly drain: () => void;
 }
 
@@ -53,6 +54,11 @@ export class ServiceAdministration implements Administration {
   async refreshKeys(): Promise<number> {
     await this.#service.pool.refreshKeys();
     return this.#service.keys.all().length;
+  }
+
+  reload(): ReloadResponse {
+    const { problems, changed } = this.#service.reload();
+    return { problems: [...problems], changed: [...changed] };
   }
 
   drain(): void {

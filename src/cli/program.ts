@@ -16,6 +16,7 @@ import { registerKeysGenerate } from './commands/keys-generate.js';
 import { registerKeysImport } from './commands/keys-import.js';
 import { registerKeysList } from './commands/keys-list.js';
 import { registerKeysState } from './commands/keys-state.js';
+import { registerReload } from './commands/reload.js';
 import { registerServe } from './commands/serve.js';
 import { registerSign } from './commands/sign.js';
 import { registerStatus } from './commands/status.js';
@@ -36,6 +37,7 @@ export function createProgram(cli: Cli): Command {
   registerInit(program, cli);
   registerServe(program, cli);
   registerStatus(program, cli);
+  registerReload(program, cli);
   registerCheck(program, cli);
   registerSign(program, cli);
   registerVerify(program, cli);

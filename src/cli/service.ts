@@ -11,7 +11,10 @@ import type { ExitWord } from './exit-codes.js';
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Speaks to the running service on its admin socket. */
-export function onAdminSocket<T>(config: Config, work: (admin: AdminServiceClient) => Promise<T>): Promise<T> {
+export function onAdminSocket<T>(
+  config: { readonly admin: { readonly path: string } },
+  work: (admin: AdminServiceClient) => Promise<T>,
+): Promise<T> {
   return connected(AdminServiceClient, config.admin.path, work);
 }
 

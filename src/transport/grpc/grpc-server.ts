@@ -8,7 +8,7 @@ import { FRAME_BYTES_MAX } from '../conversation.js';
 import { type PeerCredentials, unixCaller } from '../peer.js';
 import { type Listener, listenUnix } from '../unix-listener.js';
 import { callTap } from './call-tap.js';
-import { listenTls } from './tls-listener.js';
+import { listenTls, type TlsListener } from './tls-listener.js';
 
 /** What a call tells of its connection. */
 interface CallOfConnection {
@@ -26,6 +26,8 @@ export class GrpcServer<Peer> {
   readonly #injector: ReturnType<Server['createConnectionInjector']>;
   readonly #identify: (caller: Caller, cut: () => void) => Peer;
   readonly #listeners: Listener[] = [];
+  /** In the order of the configuration. */
+  readonly #tlsListeners: TlsListener[] = [];
   readonly #peers = new Map<string, Peer>();
   readonly #sockets = new Set<Socket>();
   #connections = 0;
@@ -64,7 +66,14 @@ export class GrpcServer<Peer> {
       connectionsMax: this.#limits.connections_max,
       log: this.#log,
     };
-    this.#listeners.push(await listenTls(config, options, (socket, caller) => this.#inject(socket, caller)));
+    const listener = await listenTls(config, options, (socket, caller) => this.#inject(socket, caller));
+    this.#listeners.push(listener);
+    this.#tlsListeners.push(listener);
+  }
+
+  /** Reads the TLS files of the nth TLS listener; what it returns puts them into force. Throws TlsFileError. */
+  prepareTls(nth: number, config: TcpConfig): () => void {
+    return this.#tlsListeners[nth]?.prepare(config) ?? (() => undefined);
   }
 
   /** Who made a call. Throws SignetError unavailable if its connection has gone. */

@@ -27,6 +27,12 @@ export interface GrpcTransportOptions {
   readonly descriptorFile?: string;
 }
 
+/** A running gRPC transport, which can be given other certificates. */
+export interface GrpcTransport extends Transport {
+  /** Reads the TLS files of the nth TCP listener; what it returns puts them into force for new connections. Throws TlsFileError. */
+  prepareTls(nth: number, config: TcpConfig): () => void;
+}
+
 const SERVICES = ['signet.v1.SigningService', 'signet.v1.KeyService'];
 /** How often the streams' time limits are looked at. */
 const SWEEP_MS_MAX = 1_000;
@@ -36,7 +42,7 @@ const SWEEPS_PER_LIMIT = 4;
 const DRAIN_SWEEP_MS = GO_AWAY_CROSSING_MS / 4;
 
 /** Listens on Unix sockets and on TCP with mutual TLS and serves gRPC: signing, keys, health, reflection. */
-export async function startGrpcTransport(options: GrpcTransportOptions): Promise<Transport> {
+export async function startGrpcTransport(options: GrpcTransportOptions): Promise<GrpcTransport> {
   const { limits, signing } = options;
   const log = options.log.child({ part: 'grpc' });
   const grpc = new GrpcServer<SigningPeer>(limits, log, (caller, cut) => ({
@@ -74,7 +80,7 @@ function runningTransport(
   streams: Set<StreamConnection>,
   health: HealthService,
   sweepMs: number,
-): Transport {
+): GrpcTransport {
   let sweeper = sweepEvery(sweepMs, streams);
   return {
     name: 'grpc',
@@ -82,6 +88,7 @@ function runningTransport(
     get connections() {
       return grpc.connections;
     },
+    prepareTls: (nth, config) => grpc.prepareTls(nth, config),
     drain: async (timeoutMs) => {
       grpc.stopListening();
       health.drain();

@@ -1,17 +1,24 @@
-import { constants } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { CertificateCaller } from '../../caller.js';
 import type { TcpConfig } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import type { Listener } from '../unix-listener.js';
 import { certificateNames } from './certificate-names.js';
+import { readTlsFiles } from './tls-files.js';
 
 export interface TlsListenerOptions {
   readonly handshakeTimeoutMs: number;
   readonly connectionsMax: number;
   readonly log: Logger;
+}
+
+export interface TlsListener extends Listener {
+  /**
+   * Reads the files anew and proves them; what it returns puts them into force for new connections. Those that there are stay.
+   * Throws TlsFileError.
+   */
+  prepare(config: TcpConfig): () => void;
 }
 
 /**
@@ -22,7 +29,7 @@ export async function listenTls(
   config: TcpConfig,
   options: TlsListenerOptions,
   onConnection: (socket: TLSSocket, caller: CertificateCaller) => void,
-): Promise<Listener> {
+): Promise<TlsListener> {
   const server = createTlsServer(config, options);
   server.on('secureConnection', (socket) => {
     const caller = certificateCaller(socket);
@@ -37,13 +44,20 @@ export async function listenTls(
   });
   await listen(server, config);
   const address = server.address() as { port: number };
-  return { address: `${config.host}:${address.port}`, close: () => server.close() };
+  return {
+    address: `${config.host}:${address.port}`,
+    close: () => server.close(),
+    prepare: (next) => {
+      const context = readTlsFiles(next);
+      return () => server.setSecureContext(context);
+    },
+  };
 }
 
 function createTlsServer(config: TcpConfig, options: TlsListenerOptions): Server {
   try {
     const server = createServer({
-      ...secureContext(config),
+      ...readTlsFiles(config),
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: ['h2'],
@@ -58,16 +72,6 @@ function createTlsServer(config: TcpConfig, options: TlsListenerOptions): Server
       { cause },
     );
   }
-}
-
-function secureContext(config: TcpConfig): SecureContextOptions {
-  return {
-    cert: readFileSync(config.certificate_file),
-    key: readFileSync(config.key_file),
-    ca: readFileSync(config.client_ca_file),
-    minVersion: 'TLSv1.2',
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-  };
 }
 
 function certificateCaller(socket: TLSSocket): CertificateCaller | undefined {

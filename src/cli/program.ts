@@ -9,6 +9,7 @@ import { registerCertsImport } from './commands/certs-import.js';
 import { registerCertsIssue } from './commands/certs-issue.js';
 import { registerCertsSelfSign } from './commands/certs-self-sign.js';
 import { registerCheck } from './commands/check.js';
+import { registerClientsAdd } from './commands/clients-add.js';
 import { registerInit } from './commands/init.js';
 import { registerKeysDelete } from './commands/keys-delete.js';
 import { registerKeysExport } from './commands/keys-export.js';
@@ -56,6 +57,9 @@ export function createProgram(cli: Cli): Command {
   registerCertsIssue(certs, cli);
   registerCertsImport(certs, cli);
   registerCertsExport(certs, cli);
+
+  const clients = program.command('clients').description('services that speak gRPC');
+  registerClientsAdd(clients, cli);
 
   const audit = program.command('audit').description('the record of every request');
   registerAuditVerify(audit, cli);

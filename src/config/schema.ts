@@ -8,7 +8,8 @@ import { TLS12_GROUPS, TLS12_GROUPS_DEFAULT } from '../tls-groups.js';
  * The error text of every part is what was expected there; problems.ts adds what came.
  */
 
-const name = text(
+/** The name of whatever the configuration itself names. */
+export const name = text(
   /^[a-z0-9][a-z0-9._-]{0,63}$/,
   'a name of 1 to 64 of a-z, 0-9, ".", "_" and "-", beginning with a letter or digit',
 );

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Caller } from '../../caller.js';
 import type { Limits, RoleSocketConfig, TcpConfig } from '../../config/schema.js';
@@ -10,9 +10,10 @@ import { type Listener, listenUnix } from '../unix-listener.js';
 import { callTap } from './call-tap.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 
-/** What a call tells of its connection. */
-interface CallOfConnection {
+/** What a call tells of its caller. */
+export interface Call {
   getPeer(): string;
+  readonly metadata: Metadata;
 }
 
 /**
@@ -77,7 +78,7 @@ export class GrpcServer<Peer> {
   }
 
   /** Who made a call. Throws SignetError unavailable if its connection has gone. */
-  peerOf(call: CallOfConnection): Peer {
+  peerOf(call: Pick<Call, 'getPeer'>): Peer {
     const peer = this.#peers.get(call.getPeer());
     if (peer === undefined)
       throw new SignetError('unavailable', 'the connection of this call has gone; open a new one');

@@ -8,7 +8,8 @@ import { ByteBudget } from '../byte-budget.js';
 import { GO_AWAY_CROSSING_MS } from '../conversation.js';
 import type { PeerCredentials } from '../peer.js';
 import type { Transport } from '../transport.js';
-import { GrpcServer } from './grpc-server.js';
+import { callerOf } from './api-key-peer.js';
+import { type Call, GrpcServer } from './grpc-server.js';
 import { type Health, HealthService } from './health-service.js';
 import { keyService } from './key-service.js';
 import { addReflection, DESCRIPTOR_FILE } from './reflection.js';
@@ -53,11 +54,12 @@ export async function startGrpcTransport(options: GrpcTransportOptions): Promise
   const streams = new Set<StreamConnection>();
   const health = new HealthService(options.health, SERVICES);
   const budget = new ByteBudget(limits.buffered_bytes_max);
-  const share = { signing, limits, budget, streams, peerOf: grpc.peerOf.bind(grpc) };
+  const peerOf = (call: Call) => callerOf(grpc.peerOf(call), call.metadata, signing);
+  const share = { signing, limits, budget, streams, peerOf };
   grpc.server.addService(SigningServiceService, signingService(share));
   grpc.server.addService(
     KeyServiceService,
-    keyService((call) => signing.keysOf(grpc.peerOf(call).client), budget),
+    keyService((call) => signing.keysOf(peerOf(call).client), budget),
   );
   grpc.server.addService(HealthDefinition, health.implementation);
   await addReflection(grpc.server, options.descriptorFile ?? DESCRIPTOR_FILE, log);

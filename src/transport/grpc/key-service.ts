@@ -9,6 +9,7 @@ import type {
   ListKeysResponse,
 } from '../../gen/signet/v1/keys.js';
 import type { ByteBudget } from '../byte-budget.js';
+import type { Call } from './grpc-server.js';
 import { statusOf } from './status.js';
 
 const PAGE_KEYS_DEFAULT = 100;
@@ -18,7 +19,7 @@ const PAGE_BYTES_MAX = 2 * 1024 * 1024;
 /** A key without its certificates, in bytes; RSA-4096 with a label. */
 const KEY_BYTES = 1_024;
 
-type KeysOf = (call: { getPeer(): string }) => readonly Key[];
+type KeysOf = (call: Call) => readonly Key[];
 
 /**
  * KeyService of keys.proto; `keysOf` gives the keys of a call's caller in the order of their SPKI SHA-256. Pages that their callers

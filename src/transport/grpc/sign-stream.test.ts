@@ -76,6 +76,7 @@ t.test('a caller that does not read its answers is asked for no more, and cut of
   const { address, path, signing } = await startGrpc(t, { limits: { frame_timeout_ms: 50 } });
   signing.outcome = () => ({ ok: true, signature: Buffer.alloc(512), queueUs: 0, tokenUs: 0 });
   const session = connectHttp2('http://localhost', { createConnection: () => connect(path) });
+  session.on('error', () => undefined);
   t.teardown(() => session.destroy());
   const stream = session.request({
     ':method': 'POST',

@@ -7,6 +7,7 @@ import type { SigningServiceServer } from '../../gen/signet/v1/signing_service.j
 import type { Client, Signing } from '../../signing.js';
 import type { ByteBudget } from '../byte-budget.js';
 import type { Load } from '../conversation.js';
+import type { Call } from './grpc-server.js';
 import { statusOf } from './status.js';
 import { StreamConnection } from './stream-connection.js';
 
@@ -24,7 +25,7 @@ export interface SigningShare {
   readonly limits: Limits;
   readonly budget: ByteBudget;
   readonly streams: Set<StreamConnection>;
-  peerOf(call: { getPeer(): string }): SigningPeer;
+  peerOf(call: Call): SigningPeer;
 }
 
 /** SigningService of sign.proto. */

@@ -11,7 +11,7 @@ import { KeyRing } from './keys/key-ring.js';
 import { createLog } from './log.js';
 import { Metrics } from './metrics/metrics.js';
 import type { Measured } from './metrics/service-metrics.js';
-import { peerCredentials } from './native-addon.js';
+import { disableCoreDumps, peerCredentials } from './native-addon.js';
 import { CurrentPolicy } from './policy/current-policy.js';
 import { createPolicy } from './policy/grants.js';
 import { MemoryState } from './policy/memory-state.js';
@@ -20,6 +20,8 @@ import { createPool } from './pool/supervisor.js';
 import { Reload } from './reload.js';
 import { reloadableCertificates, reloadableLimits, reloadableLog, reloadablePolicy } from './reloadable-parts.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import { PassedSockets } from './systemd/passed-sockets.js';
+import { ServiceManager } from './systemd/service-manager.js';
 import { startGrpcTransport } from './transport/grpc/grpc-transport.js';
 import { startSocketTransport } from './transport/socket/socket-transport.js';
 import type { Transport } from './transport/transport.js';
@@ -30,13 +32,15 @@ import { VERSION } from './version.js';
  * Throws SignetError if it cannot start.
  */
 export async function serve(configFile: string): Promise<void> {
+  disableCoreDumps();
   const config = loadConfig(configFile);
   const log = createLog(config.log.level);
+  const manager = new ServiceManager(process.env, log);
   const end = new AbortController();
   const onSignal = () => end.abort();
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   const reload = new Reload(configFile, config, log);
-  const onHangup = () => void reload.run();
+  const onHangup = () => void manager.reloading(() => reload.run());
   process.on('SIGHUP', onHangup);
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
   const metrics = config.metrics && new Metrics();
@@ -51,7 +55,9 @@ export async function serve(configFile: string): Promise<void> {
     if (config.metrics) await metrics?.listen(config.metrics, measuredOf(stations, transports, audit), log);
     const addresses = [...transports, metrics].flatMap((door) => door?.addresses ?? []);
     log.info({ addresses, version: VERSION }, 'serving');
+    manager.ready(() => stations.scheduler.overdueMs < OVERDUE_MS);
     await aborted(end.signal);
+    manager.stopping();
     log.info({ unfinished: stations.scheduler.unfinished }, 'draining');
     await Promise.all(transports.map((transport) => transport.drain(config.limits.drain_timeout_ms)));
     stations.scheduler.stop();
@@ -60,10 +66,14 @@ export async function serve(configFile: string): Promise<void> {
     metrics?.close();
     await pool.close(SIGNER_END_MS);
     await audit?.close();
+    manager.close();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangup);
     log.info('ended');
   }
 }
+
+/** A request that is unanswered so long after its deadline tells that the front has lost its way. In milliseconds. */
+const OVERDUE_MS = 5_000;
 
 /** How long the signers have to end when nothing is in flight any more, in milliseconds. */
 const SIGNER_END_MS = 400;

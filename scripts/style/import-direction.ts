@@ -15,6 +15,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   config: [],
   audit: [],
   metrics: [],
+  systemd: [],
   'token-admin': [],
   x509: [],
   admin: ['transport', 'keys', 'scheduler', 'pool'],

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { loadConfig } from './load.js';
 import { readPin } from './pin.js';
 import { ConfigError } from './problem.js';
-import type { Config } from './schema.js';
+import type { Config, UnixSocketConfig } from './schema.js';
 
 export interface Check {
   readonly ok: boolean;
@@ -47,10 +47,14 @@ function readable(config: Config): (string | undefined)[] {
 
 /** Sockets and files are made beside their final names, so their folders must be there and writable. */
 function folders(config: Config): (string | undefined)[] {
+  const sockets: [string, UnixSocketConfig][] = [
+    ...config.sockets.map((socket, i): [string, UnixSocketConfig] => [`sockets[${i}].path`, socket]),
+    ...config.grpc.unix.map((socket, i): [string, UnixSocketConfig] => [`grpc.unix[${i}].path`, socket]),
+    ['admin.path', config.admin],
+  ];
   const made: [string, string][] = [
-    ...config.sockets.map(({ path }, i): [string, string] => [`sockets[${i}].path`, path]),
-    ...config.grpc.unix.map(({ path }, i): [string, string] => [`grpc.unix[${i}].path`, path]),
-    ['admin.path', config.admin.path],
+    // One that is passed is made by systemd.
+    ...sockets.flatMap(([option, { path, fd_name }]): [string, string][] => (fd_name ? [] : [[option, path]])),
     ['catalogue_file', config.catalogue_file],
     ['state_dir', config.state_dir],
   ];

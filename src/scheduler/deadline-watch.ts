@@ -9,6 +9,13 @@ export class DeadlineWatch {
   readonly #jobs = new Set<SignJob>();
   #timer: NodeJS.Timeout | undefined;
 
+  get overdueMs(): number {
+    const nowMs = performance.now();
+    let overdueMs = 0;
+    for (const { deadlineMs } of this.#jobs) overdueMs = Math.max(overdueMs, nowMs - deadlineMs);
+    return overdueMs;
+  }
+
   add(job: SignJob): void {
     this.#jobs.add(job);
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS);

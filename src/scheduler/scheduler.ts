@@ -36,6 +36,11 @@ export class Scheduler {
     return this.#unfinished;
   }
 
+  /** By how much the deadline of an unfinished job is over, in milliseconds; 0 if of none. */
+  get overdueMs(): number {
+    return this.#watch.overdueMs;
+  }
+
   /**
    * Takes a job, or finishes it `resource_exhausted` if it cannot be served in time. Whoever made the job calls `ended` once
    * when it has ended, however it ended.

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, chownSync, lstatSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -21,12 +22,16 @@ const GETENT_TIMEOUT_MS = 10_000;
 /** Callers whose connections the kernel holds while the service is busy. */
 const BACKLOG_CONNECTIONS = 1_024;
 
+/** A socket of the configuration; with `fd` it is there already and is listened on as it is. */
+export type UnixSocket = UnixSocketConfig & { readonly fd?: number | undefined };
+
 /**
  * Listens on a Unix socket that nobody can open before it has its owner and mode, and that takes over the path of a running
  * or a dead service in one step. Bound under another name, it is not unlinked by node when it closes; it is unlinked here, if
  * it is still ours. Throws SignetError invalid_argument for what the configuration's reader must change.
  */
-export async function listenUnix(config: UnixSocketConfig, onConnection: (socket: Socket) => void): Promise<Listener> {
+export async function listenUnix(config: UnixSocket, onConnection: (socket: Socket) => void): Promise<Listener> {
+  if (config.fd !== undefined) return listenPassed(config.path, config.fd, onConnection);
   const uid = await idOf('passwd', config.owner);
   const gid = await idOf('group', config.group);
   const bound = join(dirname(config.path), `.${randomBytes(4).toString('hex')}`);
@@ -49,6 +54,14 @@ export async function listenUnix(config: UnixSocketConfig, onConnection: (socket
       { cause },
     );
   }
+}
+
+/** Connections that come when it is closed wait for the next service; who made it keeps it open and unlinks it. */
+async function listenPassed(path: string, fd: number, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const server = createServer(onConnection);
+  server.listen({ fd, backlog: BACKLOG_CONNECTIONS });
+  await once(server, 'listening');
+  return { address: path, close: () => void server.close() };
 }
 
 /** The mask holds for the moment of bind(2) only, which node calls before listen returns. */

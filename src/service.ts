@@ -125,6 +125,9 @@ async function openDoors(
   const { desk, pool } = stations;
   const { limits } = config;
   const common = { limits, log, signing: desk, peerCredentials };
+  const passed = new PassedSockets(process.env);
+  const { sockets, grpc: grpcDoors, admin } = passed.place(config);
+  for (const socket of passed.notTaken()) log.warn({ socket }, 'a passed socket has no place in the configuration');
   const administration = new ServiceAdministration({
     ...stations,
     tally: desk.tally,
@@ -133,11 +136,11 @@ async function openDoors(
     reload: () => reload.run(),
     drain: () => end.abort(),
   });
-  const grpc = startGrpcTransport({ ...common, ...config.grpc, health: healthOf(pool) });
+  const grpc = startGrpcTransport({ ...common, ...grpcDoors, health: healthOf(pool) });
   const doors = [
-    startSocketTransport({ ...common, sockets: config.sockets }),
+    startSocketTransport({ ...common, sockets }),
     grpc,
-    startAdminTransport({ admin: config.admin, administration, limits, log, peerCredentials }),
+    startAdminTransport({ admin, administration, limits, log, peerCredentials }),
   ];
   const open = await allOrNone(doors);
   reload.add(reloadableCertificates(await grpc));

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import type { Config } from '../config/schema.js';
 import { SignetError } from '../errors.js';
 
 /** The variables of sd_listen_fds(3). */
@@ -50,6 +51,15 @@ export class PassedSockets {
     if (!found) throw this.#notPassed(name, path);
     this.#taken.add(found.fd);
     return { ...option, fd: found.fd };
+  }
+
+  /** The configuration with the descriptors of the sockets that were passed for it. Throws as `give` does. */
+  place({ sockets, grpc, admin }: Pick<Config, 'sockets' | 'grpc' | 'admin'>) {
+    return {
+      sockets: sockets.map((socket) => this.give(socket)),
+      grpc: { ...grpc, unix: grpc.unix.map((socket) => this.give(socket)) },
+      admin: this.give(admin),
+    };
   }
 
   /** What was passed and has no place in the configuration: nobody would answer there. */

@@ -19,7 +19,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   'token-admin': [],
   x509: [],
   admin: ['transport', 'keys', 'scheduler', 'pool'],
-  cli: ['admin', 'audit', 'token-admin', 'x509', 'transport', 'keys', 'root-program'],
+  cli: ['admin', 'audit', 'token-admin', 'x509', 'transport', 'policy', 'keys', 'root-program'],
 };
 /** Files of src/ that join everything. */
 const PROGRAMS = ['desk.ts', 'service.ts', 'reloadable-parts.ts', 'main.ts'];

@@ -17,6 +17,7 @@ import { registerKeysGenerate } from './commands/keys-generate.js';
 import { registerKeysImport } from './commands/keys-import.js';
 import { registerKeysList } from './commands/keys-list.js';
 import { registerKeysState } from './commands/keys-state.js';
+import { registerPolicyTest } from './commands/policy-test.js';
 import { registerReload } from './commands/reload.js';
 import { registerServe } from './commands/serve.js';
 import { registerSign } from './commands/sign.js';
@@ -57,6 +58,9 @@ export function createProgram(cli: Cli): Command {
   registerCertsIssue(certs, cli);
   registerCertsImport(certs, cli);
   registerCertsExport(certs, cli);
+
+  const policy = program.command('policy').description('who may sign what');
+  registerPolicyTest(policy, cli);
 
   const clients = program.command('clients').description('services that speak gRPC');
   registerClientsAdd(clients, cli);

@@ -20,8 +20,8 @@ import { createPool } from './pool/supervisor.js';
 import { Reload } from './reload.js';
 import { reloadableCertificates, reloadableLimits, reloadableLog, reloadablePolicy } from './reloadable-parts.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import { Notifier } from './systemd/notifier.js';
 import { PassedSockets } from './systemd/passed-sockets.js';
-import { ServiceManager } from './systemd/service-manager.js';
 import { startGrpcTransport } from './transport/grpc/grpc-transport.js';
 import { startSocketTransport } from './transport/socket/socket-transport.js';
 import type { Transport } from './transport/transport.js';
@@ -35,12 +35,12 @@ export async function serve(configFile: string): Promise<void> {
   disableCoreDumps();
   const config = loadConfig(configFile);
   const log = createLog(config.log.level);
-  const manager = new ServiceManager(process.env, log);
+  const systemd = new Notifier(process.env, log);
   const end = new AbortController();
   const onSignal = () => end.abort();
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   const reload = new Reload(configFile, config, log);
-  const onHangup = () => void manager.reloading(() => reload.run());
+  const onHangup = () => void systemd.reloading(() => reload.run());
   process.on('SIGHUP', onHangup);
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
   const metrics = config.metrics && new Metrics();
@@ -55,9 +55,9 @@ export async function serve(configFile: string): Promise<void> {
     if (config.metrics) await metrics?.listen(config.metrics, measuredOf(stations, transports, audit), log);
     const addresses = [...transports, metrics].flatMap((door) => door?.addresses ?? []);
     log.info({ addresses, version: VERSION }, 'serving');
-    manager.ready(() => stations.scheduler.overdueMs < OVERDUE_MS);
+    systemd.ready(() => stations.scheduler.overdueMs < OVERDUE_MS);
     await aborted(end.signal);
-    manager.stopping();
+    systemd.stopping();
     log.info({ unfinished: stations.scheduler.unfinished }, 'draining');
     await Promise.all(transports.map((transport) => transport.drain(config.limits.drain_timeout_ms)));
     stations.scheduler.stop();
@@ -66,7 +66,7 @@ export async function serve(configFile: string): Promise<void> {
     metrics?.close();
     await pool.close(SIGNER_END_MS);
     await audit?.close();
-    manager.close();
+    systemd.close();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangup);
     log.info('ended');
   }

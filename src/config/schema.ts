@@ -63,7 +63,10 @@ const unixSocketOptions = {
   mode: mode.default('0600'),
   owner: userOrId('user').optional(),
   group: userOrId('group').optional(),
-  fd_name: text(/^[A-Za-z0-9@._-]{1,255}$/, 'a FileDescriptorName: 1 to 255 of letters, digits, "@", ".", "_" and "-"').optional(),
+  fd_name: text(
+    /^[A-Za-z0-9@._-]{1,255}$/,
+    'a FileDescriptorName: 1 to 255 of letters, digits, "@", ".", "_" and "-"',
+  ).optional(),
 };
 
 const roleSocket = record('a socket', { role: name, ...unixSocketOptions });

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { notifySystemd } from '../native-addon.js';
 
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
-export interface ManagerEnvironment {
+export interface NotifyEnvironment {
   readonly NOTIFY_SOCKET?: string | undefined;
   readonly WATCHDOG_USEC?: string | undefined;
   readonly WATCHDOG_PID?: string | undefined;
@@ -12,7 +12,7 @@ export interface ManagerEnvironment {
  * Tells systemd, if it started the service, how the service is. A word that cannot be said is logged, and nothing else: the
  * service serves all the same.
  */
-export class ServiceManager {
+export class Notifier {
   readonly #socket: string | undefined;
   readonly #watchdogMs: number;
   readonly #log: Logger;
@@ -20,7 +20,7 @@ export class ServiceManager {
   #timer: NodeJS.Timeout | undefined;
   #wasHealthy = true;
 
-  constructor(environment: ManagerEnvironment, log: Logger, send = notifySystemd) {
+  constructor(environment: NotifyEnvironment, log: Logger, send = notifySystemd) {
     this.#socket = environment.NOTIFY_SOCKET || undefined;
     this.#watchdogMs = watchdogMsOf(environment);
     this.#log = log.child({ part: 'systemd' });
@@ -80,7 +80,7 @@ const MICROSECONDS_PER_MILLISECOND = 1_000;
 const NANOSECONDS_PER_MICROSECOND = 1_000n;
 
 /** 0 if there is no watchdog, or it watches another process. */
-function watchdogMsOf({ WATCHDOG_USEC, WATCHDOG_PID }: ManagerEnvironment): number {
+function watchdogMsOf({ WATCHDOG_USEC, WATCHDOG_PID }: NotifyEnvironment): number {
   if (WATCHDOG_PID && Number(WATCHDOG_PID) !== process.pid) return 0;
   const us = Number(WATCHDOG_USEC ?? 0);
   return Number.isFinite(us) && us > 0 ? us / MICROSECONDS_PER_MILLISECOND : 0;

@@ -100,6 +100,7 @@ static bool set_options(signet_client *client, const signet_client_options *opti
         sockets = secure_getenv("SIGNET_SOCKETS");
     if (sockets == NULL || *sockets == '\0')
         sockets = SIGNET_SOCKETS_DEFAULT;
+    client->driven = options->driven != 0;
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : SIGNET_TIMEOUT_MS_DEFAULT;
     strncpy(client->agent, options->agent != NULL ? options->agent : "signet-client", sizeof(client->agent) - 1);
     return signet__socket_list_parse(&client->sockets, sockets);

@@ -13,6 +13,8 @@ struct signet_client {
     signet_client *next, *previous;
     signet__socket_list sockets;
     uint32_t timeout_ms;
+    /* By its caller's event loop, not by the reader. */
+    bool driven;
     char agent[SIGNET__AGENT_BYTES_MAX + 1];
     /* Connections of signet_client_sign. */
     signet__idle_connections idle;

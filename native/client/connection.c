@@ -5,6 +5,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,6 +119,8 @@ signet_status signet__connection_explain(const signet__connection *connection, s
                               connection->error);
 }
 
+static _Atomic uint64_t last_serial;
+
 static signet__connection *adopt(int fd, signet_client *client, size_t socket_index) {
     signet__connection *connection = calloc(1, sizeof(*connection));
 
@@ -126,6 +129,7 @@ static signet__connection *adopt(int fd, signet_client *client, size_t socket_in
         return NULL;
     }
     connection->fd = fd;
+    connection->serial = atomic_fetch_add(&last_serial, 1) + 1;
     connection->socket_index = socket_index;
     connection->path = client->sockets.path[socket_index];
     connection->in_flight_max = UINT32_MAX;

@@ -24,6 +24,8 @@ typedef struct signet__connection {
     struct signet__connection *next, *previous;
     /* -1 after a fork: it is the parent's connection. */
     int fd;
+    /* Of this connection alone, in the whole process. */
+    uint64_t serial;
     /* Its place in the list of sockets, and its path (the list's memory). */
     size_t socket_index;
     const char *path;

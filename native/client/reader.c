@@ -124,6 +124,8 @@ static size_t look_around(uint64_t *wake_at_ns) {
         signet__shared *shared = &client->shared;
         signet__lane *lane;
 
+        if (client->driven)
+            continue;
         pthread_mutex_lock(&shared->lock);
         if (signet__shared_deadline(shared) < deadline_ns)
             deadline_ns = signet__shared_deadline(shared);
@@ -168,6 +170,8 @@ static void give_turns(void) {
 
     signet__process_lock();
     for (client = signet__process_first_client(); client != NULL; client = client->next) {
+        if (client->driven)
+            continue;
         signet__process_set_turn(client);
         signet__process_unlock();
         signet__shared_turn(&client->shared);

@@ -89,7 +89,7 @@ void signet__shared_forget(signet__shared *shared, bool close_descriptors) {
 }
 
 void signet__shared_start(signet__shared *shared, signet_pending *pending) {
-    bool has_reader = signet__reader_start();
+    bool has_reader = shared->client->driven || signet__reader_start();
     int reader_error = errno;
     uint64_t deadline_ns;
     bool changed;
@@ -109,7 +109,7 @@ void signet__shared_start(signet__shared *shared, signet_pending *pending) {
     changed = shared->changed;
     shared->changed = false;
     pthread_mutex_unlock(&shared->lock);
-    if (changed || deadline_ns != SIGNET__NEVER)
+    if (!shared->client->driven && (changed || deadline_ns != SIGNET__NEVER))
         signet__reader_notice(deadline_ns, changed);
     signet__completion_call(shared);
 }

@@ -35,6 +35,9 @@ typedef struct {
     uint32_t timeout_ms;
     /* Name and version of the face, for the service's log, such as "signet-provider/0.1.0". */
     const char *agent;
+    /* The caller's own event loop moves the requests of signet_client_start on (signet_client_look,
+     * signet_client_turn), in the thread that makes them; there is no reader thread. */
+    int driven;
 } signet_client_options;
 
 typedef struct {
@@ -93,6 +96,22 @@ signet_pending *signet_client_start(signet_client *client, const signet_sign_req
 int signet_pending_is_done(signet_pending *pending);
 signet_status signet_pending_take(signet_pending *pending, signet_sign_result *result);
 void signet_pending_abandon(signet_pending *pending);
+
+/*
+ * For the event loop that drives a client: what to watch, and by when the next turn is due at the latest, in
+ * nanoseconds of CLOCK_MONOTONIC (UINT64_MAX: never). It changes with every start, turn and abandon. A descriptor that
+ * is not listed any more was closed; a new one may have its number, but never its serial.
+ */
+typedef struct {
+    int fd;
+    /* As for poll(2). */
+    short events;
+    uint64_t serial;
+} signet_descriptor;
+/* Fills in at most `room`; returns how many there are. */
+size_t signet_client_look(signet_client *client, signet_descriptor *descriptors, size_t room, uint64_t *deadline_ns);
+/* Sends and reads without waiting, and calls `done` for what is answered, broken or late. */
+void signet_client_turn(signet_client *client);
 
 /* A word for a status, such as "unreachable"; never NULL. */
 const char *signet_status_word(signet_status status);

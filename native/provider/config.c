@@ -34,6 +34,7 @@ int signet__configure(signet__provider *provider, const OSSL_CORE_HANDLE *handle
         return 0;
     options.sockets = section.sockets;
     provider->client = signet_client_new(&options);
+    provider->loop = provider->client != NULL ? signet__loop_new(&options) : NULL;
     if (provider->client == NULL)
         snprintf(provider->config_fault, sizeof provider->config_fault,
                  "sockets (openssl.cnf, else SIGNET_SOCKETS): expected 1 to %d paths of at most %d bytes, separated by "

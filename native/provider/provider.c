@@ -52,6 +52,7 @@ static void teardown(void *provider_in) {
     signet__provider *provider = provider_in;
     if (provider->client != NULL)
         signet_client_free(provider->client);
+    signet__loop_free(provider->loop);
     OSSL_PROVIDER_unload(provider->shadow_default);
     OSSL_LIB_CTX_free(provider->shadow_libctx);
     if (provider->first != NULL)

@@ -4,6 +4,7 @@
 #define SIGNET_PROVIDER_H
 
 #include "errors.h"
+#include "loop.h"
 #include "signet_client.h"
 #include <openssl/types.h>
 
@@ -31,6 +32,8 @@ typedef struct {
     OSSL_PROVIDER *first;
     /* NULL if the configuration is bad. */
     signet_client *client;
+    /* NULL but under the preload library. */
+    signet__loop *loop;
     /* What is wrong with the configuration; empty if nothing. Told when a reference is loaded, where people look. */
     char config_fault[SIGNET_CONFIG_FAULT_BYTES_MAX];
 } signet__provider;

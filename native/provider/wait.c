@@ -38,7 +38,6 @@ static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_F
 static void bell_ring(void *bell);
 static int bell_rang(bell *bell);
 static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result);
-static signet_status fail(signet_sign_result *result, const char *reason);
 
 signet_status signet__sign_and_wait(signet_client *client, const signet_sign_request *request,
                                     signet_sign_result *result) {
@@ -52,12 +51,12 @@ signet_status signet__sign_and_wait(signet_client *client, const signet_sign_req
         return signet_client_sign(client, request, result);
     bell = bell_of(ASYNC_get_wait_ctx(job));
     if (bell == NULL)
-        return fail(result, "no descriptor to wait on: out of descriptors or memory");
+        return signet__wait_failed(result, "no descriptor to wait on: out of descriptors or memory");
     atomic_fetch_add(&bell->references, 1);
     pending = signet_client_start(client, request, bell_ring, bell);
     if (pending == NULL) {
         bell_release(bell);
-        return fail(result, "the request could not be started: out of memory");
+        return signet__wait_failed(result, "the request could not be started: out of memory");
     }
     status = pause_until_done(pending, bell, result);
     errno = saved_errno;
@@ -74,7 +73,7 @@ static signet_status pause_until_done(signet_pending *pending, bell *bell, signe
         signet_pending_abandon(pending);
         if (!bell_rang(bell))
             bell_release(bell);
-        return fail(result, "libcrypto could not pause the job");
+        return signet__wait_failed(result, "libcrypto could not pause the job");
     }
     return signet_pending_take(pending, result);
 }
@@ -130,7 +129,7 @@ static int bell_rang(bell *bell) {
     return eventfd_read(bell->fd, &rings) == 0;
 }
 
-static signet_status fail(signet_sign_result *result, const char *reason) {
+signet_status signet__wait_failed(signet_sign_result *result, const char *reason) {
     result->status = SIGNET_INTERNAL;
     result->signature_len = 0;
     snprintf(result->reason, sizeof result->reason, "%s", reason);

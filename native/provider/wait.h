@@ -9,5 +9,7 @@
  * in between. */
 signet_status signet__sign_and_wait(signet_client *client, const signet_sign_request *request,
                                     signet_sign_result *result);
+/* SIGNET_INTERNAL, with a reason for the log. */
+signet_status signet__wait_failed(signet_sign_result *result, const char *reason);
 
 #endif

@@ -170,17 +170,6 @@ void signet_pending_abandon(signet_pending *pending) {
     signet_pending_take(pending, &result);
 }
 
-/* It is never driven: the preload library is tested with the real client. */
-size_t signet_client_look(signet_client *client, signet_descriptor *descriptors, size_t room, uint64_t *deadline_ns) {
-    (void)client, (void)descriptors, (void)room;
-    *deadline_ns = UINT64_MAX;
-    return 0;
-}
-
-void signet_client_turn(signet_client *client) {
-    (void)client;
-}
-
 static void *sign_in_thread(void *pending_in) {
     signet_pending *pending = pending_in;
     signet_client_sign(pending->client, &pending->request, &pending->result);

@@ -114,7 +114,7 @@ dist/descriptor.binpb: src/gen/.stamp
 BUILD := build
 SIGNET_BUILD := $(BUILD)/native
 include $(wildcard native/*/*.mk)
-native_products := $(BUILD)/signet_addon.node $(SIGNET_BUILD)/signet.so $(SIGNET_BUILD)/signet-pkcs11.so
+native_products := $(BUILD)/signet_addon.node $(SIGNET_BUILD)/signet.so $(SIGNET_BUILD)/signet_async.so $(SIGNET_BUILD)/signet-pkcs11.so
 .PHONY: native
 native: $(npm)
 	$(MAKE) --question --silent $(native_products) || { echo 'compiling native'; $(MAKE) $(native_products); }

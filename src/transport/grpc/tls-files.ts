@@ -46,9 +46,11 @@ function read(option: TlsFileOption, file: string): Buffer {
 /** OpenSSL takes what it can read of a file and drops the rest in silence; a file that is being written must not pass. */
 function readCertificates(option: TlsFileOption, file: string): Buffer {
   const pem = read(option, file);
-  const begun = pem.toString('latin1').split('-----BEGIN ').slice(1);
+  const text = pem.toString('latin1');
+  const begun = text.split(/^-----BEGIN /m).slice(1);
   try {
     if (begun.length === 0) throw new Error('none');
+    if (text.split('-----BEGIN ').length !== begun.length + 1) throw new Error('one that begins within a line');
     for (const block of begun) new X509Certificate(`-----BEGIN ${block}`);
   } catch (cause) {
     throw new TlsFileError(option, `expected whole certificates in PEM in ${file}`, cause);

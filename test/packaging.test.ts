@@ -14,7 +14,10 @@ t.test('systemd finds nothing wrong with the units', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'signet-units-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   // The program need not be installed where the test runs.
-  writeFileSync(join(folder, 'signet.service'), service.replace('/usr/bin/signet', process.execPath));
+  writeFileSync(
+    join(folder, 'signet.service'),
+    service.replace('ExecStart=/usr/bin/signet', `ExecStart=${process.execPath}`),
+  );
   writeFileSync(join(folder, 'signet.socket'), socket);
   const files = ['signet.service', 'signet.socket'].map((name) => join(folder, name));
   const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...files], { encoding: 'utf8' });

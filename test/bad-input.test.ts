@@ -9,6 +9,7 @@ import { createToken } from './fixtures/softhsm-token.js';
 const CONNECTIONS = 50;
 const GROWTH_KB_MAX = 32 * 1024;
 
+// style: long because one service, started once, gets all of it
 t.test('bad input', async (t) => {
   const token = createToken({ keys: [{ label: 'p256', type: 'p256' }] });
   t.teardown(() => token.remove());

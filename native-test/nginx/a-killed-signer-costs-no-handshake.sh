@@ -2,12 +2,12 @@
 source "$(dirname "$0")/lib.sh"
 given_a_site
 given_a_service
+given_a_whole_pool
 given_nginx
 given_handshake_load
 
 for _ in 1 2 3; do
-  kill -KILL "$(signers | head -n 1)"
-  then_within 2000 'the pool is whole again' pool_is_whole 2
+  then_a_killed_signer_is_replaced_within 2000
   after_more_handshakes 50
 done
 then_no_handshake_was_lost

@@ -67,6 +67,11 @@ given_a_service() {
   started+=("$service_pid")
 }
 
+# `serving` is said when the first signer is ready.
+given_a_whole_pool() {
+  wait_until $site_patience_s 'two signers' signers_were_made "$((${1:-0} + 2))"
+}
+
 given_nginx() {
   nginx_start "$dir"
   started+=("$nginx_pid")
@@ -156,8 +161,20 @@ signers() {
   pgrep -P "$service_pid" || true
 }
 
-pool_is_whole() {
-  [[ $(signet "$dir" status --json 2>/dev/null | grep -o '"state":"ready"' | wc -l) == "$1" ]]
+# The log tells it at once; asking by `signet status` would take most of the time that is measured.
+signers_made() {
+  grep -c '"signer is ready"' "$dir/service.log" || true
+}
+
+signers_were_made() {
+  (($(signers_made) >= $1))
+}
+
+# then_a_killed_signer_is_replaced_within MS
+then_a_killed_signer_is_replaced_within() {
+  local wanted=$(($(signers_made) + 1))
+  kill -KILL "$(signers | shuf -n 1)"
+  then_within "$1" 'the pool is whole again' signers_were_made "$wanted"
 }
 
 workers() {

@@ -186,7 +186,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 function measuredOf(
-  { keys, pool, scheduler }: Stations,
+  { keys, pool, scheduler, policyParts }: Stations,
   transports: readonly Transport[],
   audit: AuditLog | undefined,
 ): Measured {
@@ -204,6 +204,7 @@ function measuredOf(
         certificate: certificateChain[0],
       })),
     auditLost: () => audit?.lost ?? 0,
+    policy: () => policyParts.tally,
   };
 }
 

@@ -38,6 +38,7 @@ const MEASURED: Measured = {
   ],
   keys: () => [{ label: 'a "label"', spkiSha256: 'ab'.repeat(32), disabled: true, certificate: undefined }],
   auditLost: () => 7,
+  policy: () => ({ duplicates: 5, duplicateRefusals: 2, quotaRefusals: 4 }),
 };
 
 t.test('docs/metrics.md lists every metric with its type and labels, and no other', async (t) => {
@@ -86,6 +87,9 @@ t.test('a scrape has every metric, and each request counted once', async (t) => 
     'signet_signer_restarts_total{token="main"} 5',
     'signet_keys{state="disabled"} 1',
     'signet_audit_lines_lost_total 7',
+    'signet_duplicate_requests_total{answer="allowed"} 3',
+    'signet_duplicate_requests_total{answer="refused"} 2',
+    'signet_quota_refusals_total 4',
     `signet_build_info{version="1.2.3",node="${process.versions.node}"} 1`,
   ]) {
     t.ok(text.split('\n').includes(line), line);

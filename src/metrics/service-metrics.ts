@@ -12,6 +12,12 @@ export interface Measured {
   readonly signers: () => readonly { readonly token: string; readonly state: string; readonly restarts: number }[];
   readonly keys: () => readonly MeasuredKey[];
   readonly auditLost: () => number;
+  /** Duplicates, those of them that a grant refused, and what the rate limits of grants held back. */
+  readonly policy: () => {
+    readonly duplicates: number;
+    readonly duplicateRefusals: number;
+    readonly quotaRefusals: number;
+  };
 }
 
 export interface MeasuredKey {
@@ -35,6 +41,8 @@ export function exposeService(registry: Registry, measured: Measured): void {
   exposeValues(registry, METRICS.keys, () => keyStates(measured.keys()));
   exposeValues(registry, METRICS.certificateNotAfter, () => expiries(measured.keys(), dates));
   exposeValues(registry, METRICS.auditLost, () => one(measured.auditLost()));
+  exposeValues(registry, METRICS.duplicates, () => duplicates(measured.policy()));
+  exposeValues(registry, METRICS.quotaRefusals, () => one(measured.policy().quotaRefusals));
   exposeValues(registry, METRICS.buildInfo, () => [
     { labels: { version: measured.version, node: process.versions.node }, value: 1 },
   ]);
@@ -61,6 +69,13 @@ function restarts(signers: ReturnType<Measured['signers']>): Sample[] {
 
 function tokensOf(signers: ReturnType<Measured['signers']>): string[] {
   return [...new Set(signers.map(({ token }) => token))];
+}
+
+function duplicates({ duplicates, duplicateRefusals }: ReturnType<Measured['policy']>): Sample[] {
+  return [
+    { labels: { answer: 'allowed' }, value: Math.max(0, duplicates - duplicateRefusals) },
+    { labels: { answer: 'refused' }, value: duplicateRefusals },
+  ];
 }
 
 function keyStates(keys: readonly MeasuredKey[]): Sample[] {

@@ -4,12 +4,14 @@
  */
 export const METRICS = {
   requests: counter('signet_sign_requests_total', 'Requests answered.', ['principal', 'use', 'scheme', 'outcome']),
-  duplicates: counter(
-    'signet_duplicate_requests_total',
-    'Messages asked for again under another attempt id.',
-    ['answer'],
+  duplicates: counter('signet_duplicate_requests_total', 'Messages asked for again under another attempt id.', [
+    'answer',
+  ]),
+  quotaRefusals: counter(
+    'signet_quota_refusals_total',
+    'Times that the rate limit of a grant did not let a request pass.',
+    [],
   ),
-  quotaRefusals: counter('signet_quota_refusals_total', 'Times that the rate limit of a grant did not let a request pass.', []),
   queueSeconds: histogram('signet_queue_seconds', 'How long requests waited for a session of a token.', ['scheme']),
   tokenSeconds: histogram('signet_token_seconds', 'How long the token worked on them.', ['token', 'scheme']),
   queued: gauge('signet_queued_requests', 'Requests that wait for a session now.', []),

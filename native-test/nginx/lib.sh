@@ -15,6 +15,7 @@ trap 'exit 130' INT TERM HUP
 
 end_test() {
   local status=$? pid
+  set +e # whatever fails here, the rest must still be ended
   trap '' INT TERM HUP
   if ((status != 0)); then show_logs; fi
   for pid in "${started[@]}"; do

@@ -33,6 +33,7 @@ export function quickSuites(): Suite[] {
 
 export function longSuites(): Suite[] {
   return [
+    millionMessages(),
     ...nativeTests('sanitize', LONG_LIMIT_S),
     ...nativeTests('valgrind', LONG_LIMIT_S),
     ...nativeTests('fuzz', LONG_LIMIT_S, { FUZZ_SECONDS: '60' }),
@@ -65,6 +66,19 @@ function typescriptTests(): Suite {
     command: ['tap', '--reporter=tap', `--jobs=${PARALLEL_FILES}`],
     counts: 'tap',
     limitS: SUITE_LIMIT_S,
+  };
+}
+
+const MESSAGE_PROPERTIES = ['tls-message', 'foreign-messages'].map((name) => `src/policy/${name}.property.test.ts`);
+
+/** Goal B1: what may be signed, on a million messages for each of its properties. */
+function millionMessages(): Suite {
+  return {
+    name: 'policy: a million messages',
+    command: ['tap', '--reporter=tap', `--timeout=${LONG_LIMIT_S}`, ...MESSAGE_PROPERTIES],
+    counts: 'tap',
+    limitS: LONG_LIMIT_S,
+    environment: { SIGNET_PROPERTY_RUNS: '1000000' },
   };
 }
 

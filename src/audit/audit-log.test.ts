@@ -128,10 +128,11 @@ t.test('a file that cannot be set aside is written further', async (t) => {
   for (let n = 0; n < 20; n++) t.equal(await attempt(audit), undefined);
   t.throws(() => linesOf(`${file}.1`));
   rmdirSync(`${file}.new`);
-  for (let n = 0; n < 5; n++) await attempt(audit);
+  await attempt(audit);
+  await attempt(audit);
   await audit.close();
   t.ok(linesOf(`${file}.1`).length >= 20);
-  t.match(await verifyAudit(file), { ok: true, lines: 26 });
+  t.match(await verifyAudit(file), { ok: true, lines: 23 });
 });
 
 t.test('when the oldest files are gone, the rest still verifies', async (t) => {

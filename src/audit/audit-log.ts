@@ -99,13 +99,15 @@ export class AuditLog {
   /** A service that begins while another one still writes the file has a chain of its own in it. */
   #findHead(): Head {
     const { file } = this.#options;
-    const tail = this.#file.mine ? readTail(file) : undefined;
-    if (!tail) this.#log.warn({ file }, 'another service writes the audit file; a chain of its own begins beside it');
-    if (tail?.torn) {
+    const { head, torn } = readTail(file);
+    if (torn) {
       this.#file.endTornLine();
       this.#log.warn({ file }, 'the last line of the audit file is torn');
     }
-    return tail?.head ?? { chain: randomBytes(16).toString('hex'), seq: 0, hash: NO_HASH };
+    const isAlone = this.#file.mine;
+    if (!isAlone)
+      this.#log.warn({ file }, 'another service writes the audit file; a chain of its own begins beside it');
+    return isAlone && head ? head : { chain: randomBytes(16).toString('hex'), seq: 0, hash: NO_HASH };
   }
 
   #tellOfLoss(): void {

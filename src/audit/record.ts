@@ -93,7 +93,8 @@ export function lostFields(lines: number): string {
   return `"type":"lost","lines":${lines}`;
 }
 
-const LINE = /^(\{.*),"hash":"([0-9a-f]{64})"\}$/;
+/** With the flag s, since a label may have U+2028, which JSON leaves as it is. */
+const LINE = /^(\{.*),"hash":"([0-9a-f]{64})"\}$/s;
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {

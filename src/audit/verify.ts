@@ -75,8 +75,7 @@ class ChainReader {
   }
 
   whatIsMissing(): string | undefined {
-    // At the very end stands, at most, one line that is being written or whose writer died.
-    if (this.#unexplained > 1) return `the last ${this.#unexplained} lines are none of an audit file`;
+    // At the very end may stand what is being written, or what a full disk left. It is as if it were cut off: only a head tells.
     this.#torn += this.#unexplained;
     if (!this.#published || this.#sawHead) return undefined;
     return this.#sawNumber

@@ -96,7 +96,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_hand
     rv = signet__enter_session(handle, &library, &session);
     if (rv != CKR_OK)
         return rv;
-    if (!signet__object_find(&library->shelf, object_handle, &object))
+    if (!signet__object_find(&library->shelf, session->slot, object_handle, &object))
         return signet__leave(CKR_OBJECT_HANDLE_INVALID);
     for (CK_ULONG i = 0; i < count; i++) {
         one = give(&object, &template[i]);

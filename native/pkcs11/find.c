@@ -34,7 +34,7 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *template, CK_ULO
         return signet__leave(CKR_OPERATION_ACTIVE);
     signet__shelf_refresh(&library->shelf);
     search.session->finding = true;
-    signet__objects_each(&library->shelf, consider, &search);
+    signet__objects_each(&library->shelf, search.session->slot, consider, &search);
     if (search.out_of_memory)
         signet__session_end_finding(search.session);
     return signet__leave(search.out_of_memory ? CKR_HOST_MEMORY : CKR_OK);

@@ -1,6 +1,7 @@
 #include "object.h"
 
 #include "settings.h"
+#include "slot.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,25 +47,29 @@ void signet__shelf_clear(signet__shelf *shelf) {
     signet__shelf_init(shelf, shelf->path);
 }
 
-bool signet__object_find(const signet__shelf *shelf, CK_OBJECT_HANDLE handle, signet__object *object) {
+bool signet__object_find(const signet__shelf *shelf, CK_SLOT_ID slot, CK_OBJECT_HANDLE handle, signet__object *object) {
     struct signet__numbered wanted = {.number = handle >> KIND_BITS}, *found;
 
     if (shelf->catalogue == NULL || shelf->catalogue->count == 0)
         return false;
     found = bsearch(&wanted, shelf->by_number, shelf->catalogue->count, sizeof wanted, compare_numbers);
-    return found != NULL && object_of(&shelf->catalogue->keys[found->index], handle & KIND_MASK, object);
+    return found != NULL && object_of(&shelf->catalogue->keys[found->index], handle & KIND_MASK, object) &&
+           signet__slot_of(object->key->public_key.kind) == slot;
 }
 
-void signet__objects_each(const signet__shelf *shelf,
+void signet__objects_each(const signet__shelf *shelf, CK_SLOT_ID slot,
                           bool (*see)(void *context, const signet__object *object, CK_OBJECT_HANDLE handle),
                           void *context) {
     size_t count = shelf->catalogue == NULL ? 0 : shelf->catalogue->count;
     signet__object object;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (signet__slot_of(shelf->catalogue->keys[i].public_key.kind) != slot)
+            continue;
         for (CK_ULONG kind = KIND_PRIVATE; object_of(&shelf->catalogue->keys[i], kind, &object); kind++)
             if (!see(context, &object, shelf->numbers[i] << KIND_BITS | kind))
                 return;
+    }
 }
 
 /* Keys that were there before keep their number; the others get numbers that nobody had. */

@@ -1,5 +1,5 @@
 /*
- * The objects of the token: for each key of the catalogue a private key, a public key and its certificates. A handle
+ * The objects of the tokens: for each key of the catalogue a private key, a public key and its certificates. A handle
  * stays with its key's identity, however the catalogue changes.
  */
 #ifndef SIGNET_PKCS11_OBJECT_H
@@ -39,11 +39,11 @@ void signet__shelf_init(signet__shelf *shelf, const char *path);
 void signet__shelf_refresh(signet__shelf *shelf);
 void signet__shelf_clear(signet__shelf *shelf);
 
-/* False if there is no such object (any more). */
-bool signet__object_find(const signet__shelf *shelf, CK_OBJECT_HANDLE handle, signet__object *object);
+/* False if there is no such object (any more) in the slot. */
+bool signet__object_find(const signet__shelf *shelf, CK_SLOT_ID slot, CK_OBJECT_HANDLE handle, signet__object *object);
 
-/* Calls `see` for every object in turn, until it returns false. */
-void signet__objects_each(const signet__shelf *shelf,
+/* Calls `see` for every object of the slot in turn, until it returns false. */
+void signet__objects_each(const signet__shelf *shelf, CK_SLOT_ID slot,
                           bool (*see)(void *context, const signet__object *object, CK_OBJECT_HANDLE handle),
                           void *context);
 

@@ -9,6 +9,7 @@ ifndef SIGNET_CATALOGUE_LIB
 include native/catalogue/catalogue.mk
 endif
 
+comma := ,
 SIGNET_PKCS11_DIR := $(SIGNET_ROOT)/native/pkcs11
 SIGNET_PKCS11_OUT := $(SIGNET_BUILD)/pkcs11
 SIGNET_PKCS11_SOURCES := $(sort $(wildcard $(SIGNET_PKCS11_DIR)/*.c))
@@ -19,8 +20,9 @@ SIGNET_PKCS11_VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' $(SIGNE
 # p11-kit's copy of pkcs11.h is a header only; the module does not link p11-kit.
 SIGNET_PKCS11_CFLAGS := -isystem /usr/include/p11-kit-1 -I$(SIGNET_PKCS11_DIR) -I$(SIGNET_CATALOGUE_DIR) -I$(SIGNET_CLIENT_DIR) \
   -I$(SIGNET_CLIENT_OUT) -DSIGNET_VERSION='"$(SIGNET_PKCS11_VERSION)"'
-# Three symbols go out (signet.map) and none comes in by accident (Bsymbolic). nodelete: the fork handlers are in this file.
-SIGNET_PKCS11_LDFLAGS := -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,-Bsymbolic \
+# Three symbols go out (signet.map) and none comes in by accident (Bsymbolic). nodelete: the fork handlers are in this file. A
+# sanitizer's symbols are in the program.
+SIGNET_PKCS11_LDFLAGS := -shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(or $(SIGNET_SANITIZE),-Wl$(comma)-z$(comma)defs) \
   -Wl,--exclude-libs,ALL -Wl,--version-script=$(SIGNET_PKCS11_DIR)/signet.map
 
 .PHONY: signet-pkcs11

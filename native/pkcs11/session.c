@@ -10,7 +10,7 @@
 /* A handle is the place in the table + 1, below a number that makes a reused place another session. */
 #define PLACE_BITS 17
 
-static CK_RV open_session(signet__library *library, CK_FLAGS flags, CK_SESSION_HANDLE *handle);
+static CK_RV open_session(signet__sessions *sessions, CK_SLOT_ID slot, CK_FLAGS flags, CK_SESSION_HANDLE *handle);
 static bool make_room(signet__sessions *sessions);
 static size_t free_place(const signet__sessions *sessions);
 static void close_session(signet__sessions *sessions, size_t place);
@@ -28,10 +28,10 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIF
     rv = signet__enter(&library);
     if (rv != CKR_OK)
         return rv;
-    if (slot != SIGNET__SLOT)
+    if (slot >= SIGNET__SLOTS)
         return signet__leave(CKR_SLOT_ID_INVALID);
     signet__shelf_refresh(&library->shelf);
-    return signet__leave(open_session(library, flags, handle));
+    return signet__leave(open_session(&library->sessions, slot, flags, handle));
 }
 
 CK_RV C_CloseSession(CK_SESSION_HANDLE handle) {
@@ -51,9 +51,9 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot) {
 
     if (rv != CKR_OK)
         return rv;
-    if (slot != SIGNET__SLOT)
+    if (slot >= SIGNET__SLOTS)
         return signet__leave(CKR_SLOT_ID_INVALID);
-    signet__sessions_close_all(&library->sessions);
+    signet__sessions_close_slot(&library->sessions, slot);
     return signet__leave(CKR_OK);
 }
 
@@ -68,9 +68,9 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info) {
     if (rv != CKR_OK)
         return rv;
     memset(info, 0, sizeof *info);
-    info->slotID = SIGNET__SLOT;
+    info->slotID = session->slot;
     info->flags = CKF_SERIAL_SESSION | (session->read_write ? CKF_RW_SESSION : 0);
-    if (library->sessions.logged_in)
+    if (library->sessions.slots[session->slot].logged_in)
         info->state = session->read_write ? CKS_RW_USER_FUNCTIONS : CKS_RO_USER_FUNCTIONS;
     else
         info->state = session->read_write ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
@@ -89,9 +89,9 @@ CK_RV C_Login(CK_SESSION_HANDLE handle, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_
         return signet__leave(CKR_OPERATION_NOT_INITIALIZED);
     if (user != CKU_USER)
         return signet__leave(CKR_USER_TYPE_INVALID);
-    if (library->sessions.logged_in)
+    if (library->sessions.slots[session->slot].logged_in)
         return signet__leave(CKR_USER_ALREADY_LOGGED_IN);
-    library->sessions.logged_in = true;
+    library->sessions.slots[session->slot].logged_in = true;
     return signet__leave(CKR_OK);
 }
 
@@ -102,9 +102,9 @@ CK_RV C_Logout(CK_SESSION_HANDLE handle) {
 
     if (rv != CKR_OK)
         return rv;
-    if (!library->sessions.logged_in)
+    if (!library->sessions.slots[session->slot].logged_in)
         return signet__leave(CKR_USER_NOT_LOGGED_IN);
-    library->sessions.logged_in = false;
+    library->sessions.slots[session->slot].logged_in = false;
     return signet__leave(CKR_OK);
 }
 
@@ -137,17 +137,21 @@ void signet__session_end_finding(signet__session *session) {
     session->finding = false;
 }
 
-void signet__sessions_close_all(signet__sessions *sessions) {
+void signet__sessions_close_slot(signet__sessions *sessions, CK_SLOT_ID slot) {
     for (size_t place = 0; place < sessions->room; place++)
-        if (sessions->open[place] != NULL)
+        if (sessions->open[place] != NULL && sessions->open[place]->slot == slot)
             close_session(sessions, place);
+}
+
+void signet__sessions_close_all(signet__sessions *sessions) {
+    for (CK_SLOT_ID slot = 0; slot < SIGNET__SLOTS; slot++)
+        signet__sessions_close_slot(sessions, slot);
     free(sessions->open);
     sessions->open = NULL;
     sessions->room = 0;
 }
 
-static CK_RV open_session(signet__library *library, CK_FLAGS flags, CK_SESSION_HANDLE *handle) {
-    signet__sessions *sessions = &library->sessions;
+static CK_RV open_session(signet__sessions *sessions, CK_SLOT_ID slot, CK_FLAGS flags, CK_SESSION_HANDLE *handle) {
     signet__session *session;
     size_t place;
 
@@ -159,11 +163,13 @@ static CK_RV open_session(signet__library *library, CK_FLAGS flags, CK_SESSION_H
         return CKR_HOST_MEMORY;
     }
     place = free_place(sessions);
+    session->slot = slot;
     session->read_write = (flags & CKF_RW_SESSION) != 0;
     session->handle = sessions->opened_ever++ << PLACE_BITS | (place + 1);
     sessions->open[place] = session;
     sessions->count++;
-    sessions->read_write_count += session->read_write;
+    sessions->slots[slot].count++;
+    sessions->slots[slot].read_write_count += session->read_write;
     *handle = session->handle;
     return CKR_OK;
 }
@@ -190,15 +196,15 @@ static size_t free_place(const signet__sessions *sessions) {
     return place;
 }
 
-/* With the last session the login ends. */
+/* With the last session of a slot its login ends. */
 static void close_session(signet__sessions *sessions, size_t place) {
     signet__session *session = sessions->open[place];
 
     sessions->open[place] = NULL;
     sessions->count--;
-    sessions->read_write_count -= session->read_write;
-    if (sessions->count == 0)
-        sessions->logged_in = false;
+    sessions->slots[session->slot].read_write_count -= session->read_write;
+    if (--sessions->slots[session->slot].count == 0)
+        sessions->slots[session->slot].logged_in = false;
     signet__session_end_finding(session);
     signet__operation_free(session->signing);
     free(session);

@@ -4,6 +4,7 @@
 
 #include "cryptoki.h"
 #include "operation.h"
+#include "slot.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,6 +12,7 @@
 
 typedef struct {
     CK_SESSION_HANDLE handle;
+    CK_SLOT_ID slot;
     bool read_write;
     /* Between C_FindObjectsInit and C_FindObjectsFinal. */
     bool finding;
@@ -22,14 +24,18 @@ typedef struct {
 
 typedef struct {
     signet__session **open;
-    size_t room, count, read_write_count;
+    size_t room, count;
     CK_ULONG opened_ever;
-    bool logged_in;
+    struct {
+        size_t count, read_write_count;
+        bool logged_in;
+    } slots[SIGNET__SLOTS];
 } signet__sessions;
 
 /* NULL if it is not open. */
 signet__session *signet__session_find(const signet__sessions *sessions, CK_SESSION_HANDLE handle);
 void signet__session_end_finding(signet__session *session);
+void signet__sessions_close_slot(signet__sessions *sessions, CK_SLOT_ID slot);
 void signet__sessions_close_all(signet__sessions *sessions);
 
 #endif

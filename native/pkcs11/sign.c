@@ -29,7 +29,7 @@ CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HA
     }
     if (session->signing != NULL)
         return signet__leave(CKR_OPERATION_ACTIVE);
-    if (!signet__object_find(&library->shelf, key, &object))
+    if (!signet__object_find(&library->shelf, session->slot, key, &object))
         return signet__leave(CKR_KEY_HANDLE_INVALID);
     if (object.class != SIGNET__PRIVATE_KEY)
         return signet__leave(CKR_KEY_TYPE_INCONSISTENT);

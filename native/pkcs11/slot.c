@@ -1,4 +1,4 @@
-/* The slot, the token in it, and its mechanisms. */
+/* The slots, the tokens in them, and their mechanisms. */
 #include "slot.h"
 
 #include "library.h"
@@ -7,6 +7,9 @@
 
 /* Any PIN is right, so any length is. */
 #define PIN_BYTES_MAX 255
+
+/* The differences between the two. */
+static const struct { const char *label, *serial; } tokens[SIGNET__SLOTS] = {{"signet", "1"}, {"signet-ed25519", "2"}};
 
 static CK_RV check_slot(CK_SLOT_ID slot);
 
@@ -22,11 +25,11 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID *slots, CK_ULONG *count) 
     if (rv != CKR_OK)
         return rv;
     room = *count;
-    *count = 1;
-    if (slots != NULL && room < 1)
+    *count = SIGNET__SLOTS;
+    if (slots != NULL && room < SIGNET__SLOTS)
         return signet__leave(CKR_BUFFER_TOO_SMALL);
-    if (slots != NULL)
-        slots[0] = SIGNET__SLOT;
+    for (CK_SLOT_ID slot = 0; slots != NULL && slot < SIGNET__SLOTS; slot++)
+        slots[slot] = slot;
     return signet__leave(CKR_OK);
 }
 
@@ -51,15 +54,15 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
     if (rv != CKR_OK)
         return rv;
     memset(info, 0, sizeof *info);
-    SIGNET__PAD(info->label, "signet");
+    SIGNET__PAD(info->label, tokens[slot].label);
     SIGNET__PAD(info->manufacturerID, "Signet");
     SIGNET__PAD(info->model, "Signet");
-    SIGNET__PAD(info->serialNumber, "1");
+    SIGNET__PAD(info->serialNumber, tokens[slot].serial);
     /* No CKF_LOGIN_REQUIRED: the kernel says who the caller is, a PIN would say nothing more. */
     info->flags = CKF_WRITE_PROTECTED | CKF_USER_PIN_INITIALIZED | CKF_TOKEN_INITIALIZED;
     info->ulMaxSessionCount = info->ulMaxRwSessionCount = SIGNET__SESSIONS_MAX;
-    info->ulSessionCount = library->sessions.count;
-    info->ulRwSessionCount = library->sessions.read_write_count;
+    info->ulSessionCount = library->sessions.slots[slot].count;
+    info->ulRwSessionCount = library->sessions.slots[slot].read_write_count;
     info->ulMaxPinLen = PIN_BYTES_MAX;
     info->ulTotalPublicMemory = info->ulFreePublicMemory = CK_UNAVAILABLE_INFORMATION;
     info->ulTotalPrivateMemory = info->ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION;
@@ -69,18 +72,21 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
 
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count) {
     CK_RV rv = count == NULL ? CKR_ARGUMENTS_BAD : check_slot(slot);
-    CK_ULONG room;
+    CK_MECHANISM_TYPE here[SIGNET__MECHANISMS_MAX];
+    CK_ULONG room, here_count = 0;
 
     if (rv != CKR_OK)
         return rv;
+    for (size_t i = 0; i < signet__mechanism_count(); i++)
+        if (signet__slot_of(signet__mechanism_at(i)->kind) == slot)
+            here[here_count++] = signet__mechanism_at(i)->type;
     room = *count;
-    *count = signet__mechanism_count();
+    *count = here_count;
     if (list == NULL)
         return CKR_OK;
-    if (room < *count)
+    if (room < here_count)
         return CKR_BUFFER_TOO_SMALL;
-    for (size_t i = 0; i < *count; i++)
-        list[i] = signet__mechanism_at(i)->type;
+    memcpy(list, here, here_count * sizeof here[0]);
     return CKR_OK;
 }
 
@@ -90,20 +96,24 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
 
     if (rv != CKR_OK)
         return rv;
-    if (mechanism == NULL)
+    if (mechanism == NULL || signet__slot_of(mechanism->kind) != slot)
         return CKR_MECHANISM_INVALID;
     signet__mechanism_info(mechanism, info);
     return CKR_OK;
 }
 
-/* Nothing ever happens to the slot, so there is nothing to wait for. */
+/* Nothing ever happens to a slot, so there is nothing to wait for. */
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved) {
-    CK_RV rv = reserved != NULL ? CKR_ARGUMENTS_BAD : check_slot(SIGNET__SLOT);
+    CK_RV rv = reserved != NULL ? CKR_ARGUMENTS_BAD : check_slot(0);
 
     (void)slot;
     if (rv != CKR_OK)
         return rv;
     return flags & CKF_DONT_BLOCK ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED;
+}
+
+CK_SLOT_ID signet__slot_of(signet__key_kind kind) {
+    return kind == SIGNET__KEY_ED25519 ? 1 : 0;
 }
 
 static CK_RV check_slot(CK_SLOT_ID slot) {
@@ -112,5 +122,5 @@ static CK_RV check_slot(CK_SLOT_ID slot) {
 
     if (rv != CKR_OK)
         return rv;
-    return signet__leave(slot == SIGNET__SLOT ? CKR_OK : CKR_SLOT_ID_INVALID);
+    return signet__leave(slot < SIGNET__SLOTS ? CKR_OK : CKR_SLOT_ID_INVALID);
 }

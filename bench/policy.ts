@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isSignedBerBody } from '../src/policy/ber-body.js';
 import { recogniseUse } from '../src/policy/tls-message.js';
+import { testPolicy } from '../test/fixtures/policy.js';
 import {
   algorithm,
   certificateOf,
@@ -45,6 +46,43 @@ for (const [name, message] of Object.entries(messages)) {
   const floor = microseconds(() => createHash('sha256').update(message).digest());
   console.log(
     `${name.padEnd(24)}${String(message.length).padStart(9)}${cost.toFixed(2).padStart(15)}${floor.toFixed(2).padStart(13)}`,
+  );
+}
+
+/** The whole decision: once as plain as a grant can be, once with all that it may add. `clock` stands still, so the rate must not run out. */
+const ADDED = {
+  schemes: [ECDSA.name],
+  rate_per_s: 1_000_000,
+  burst: 1_000_000,
+  expires: '2100-01-01T00:00:00Z',
+  duplicates: 'refuse',
+};
+const served = { key: own.publicKey, label: 'www', id: '0a', certificateChain: [], tokens: ['main'] };
+/** Each message is another one to the policy, as handshakes are. */
+const hashes = Array.from({ length: 2 * ROUNDS }, (_, i) => createHash('sha256').update(`${i}`).digest('hex'));
+
+console.log('\ndecision                              recognise µs   plain grant µs   with all µs');
+for (const name of ['tls13-server', 'tls12-server x25519']) {
+  const input = messages[name] as Buffer;
+  const recognised = microseconds(() => recogniseUse(input, ECDSA, own.publicKey, EVERY_GROUP));
+  const [plain, all] = [{}, ADDED].map((added) => {
+    const grants = [{ principal: 'p', keys: ['*'], uses: ['tls13-server', 'tls12-server'], ...added }];
+    const { policy, clock } = testPolicy({ principals: [{ name: 'p', socket: { role: 'r' } }], grants });
+    let i = 0;
+    return microseconds(() => {
+      clock.ms += 0.1;
+      const inputSha256 = hashes[i++] as string;
+      return policy.decide('p', served, {
+        algorithm: ECDSA,
+        input,
+        inputIsDigest: false,
+        inputSha256,
+        attemptId: inputSha256.slice(32),
+      });
+    });
+  });
+  console.log(
+    `${name.padEnd(32)}${recognised.toFixed(2).padStart(18)}${plain?.toFixed(2).padStart(17)}${all?.toFixed(2).padStart(14)}`,
   );
 }
 

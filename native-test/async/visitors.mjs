@@ -60,7 +60,9 @@ function visit(servername, version, abortAfterMs) {
     ];
     let page = '';
     socket.on('session', (received) => sessions.set(name, received));
-    socket.once('secureConnect', () => socket.write(`GET / HTTP/1.1\r\nHost: ${servername}\r\nConnection: close\r\n\r\n`));
+    socket.once('secureConnect', () =>
+      socket.write(`GET / HTTP/1.1\r\nHost: ${servername}\r\nConnection: close\r\n\r\n`),
+    );
     socket.on('data', (data) => {
       page += data;
       if (page.includes('Hello from')) end('ok');

@@ -19,6 +19,11 @@ const SUITE_LIMIT_S = 600;
 const SCRIPT_LIMIT_S = 120;
 const LONG_LIMIT_S = 1500;
 const PKCS11_EXPORTS = ['build/native/signet-pkcs11.so', 'C_GetFunctionList', 'C_GetInterface', 'C_GetInterfaceList'];
+const ASYNC_EXPORTS = [
+  'build/native/signet_async.so',
+  ...['SSL_accept', 'SSL_connect', 'SSL_do_handshake', 'SSL_free', 'SSL_get_error', 'SSL_read_early_data'],
+  ...['epoll_ctl', 'epoll_wait', 'makecontext', 'signet_async_v1'],
+];
 const CMOCKA_TAP = { CMOCKA_MESSAGE_OUTPUT: 'TAP' };
 
 export function quickSuites(): Suite[] {
@@ -27,7 +32,8 @@ export function quickSuites(): Suite[] {
     typescriptTests(),
     ...nativeTests('test', SUITE_LIMIT_S),
     ...nativeTests('fuzz', SUITE_LIMIT_S, { FUZZ_SECONDS: '10' }),
-    ...scripts('', SCRIPT_LIMIT_S),
+    ...scripts('nginx', SCRIPT_LIMIT_S),
+    ...scripts('async', SCRIPT_LIMIT_S),
   ];
 }
 
@@ -37,7 +43,8 @@ export function longSuites(): Suite[] {
     ...nativeTests('sanitize', LONG_LIMIT_S),
     ...nativeTests('valgrind', LONG_LIMIT_S),
     ...nativeTests('fuzz', LONG_LIMIT_S, { FUZZ_SECONDS: '60' }),
-    ...scripts('long', LONG_LIMIT_S),
+    ...scripts('nginx/long', LONG_LIMIT_S),
+    ...scripts('async/long', LONG_LIMIT_S),
   ];
 }
 
@@ -56,6 +63,7 @@ function checks(): Suite[] {
     check('types: tsc finds nothing', 'tsc', '-p', 'tsconfig.json', '--noEmit'),
     check('style: sizes, names and the direction of imports', 'node', '--import=tsx', 'scripts/check-style.ts'),
     check('exports: the provider shows its entry point only', 'native/exports/check', 'build/native/signet.so'),
+    check('exports: the preload library shows what it interposes only', 'native/exports/check', ...ASYNC_EXPORTS),
     check('exports: the PKCS#11 module shows its entry points only', 'native/exports/check', ...PKCS11_EXPORTS),
   ];
 }
@@ -95,13 +103,13 @@ function nativeTests(target: string, limitS: number, environment: Suite['environ
     }));
 }
 
-/** Every shell script of native-test/nginx/: one test, whose name is the file's. */
+/** Every shell script of a folder of native-test/: one test, whose name is the file's. */
 function scripts(subfolder: string, limitS: number): Suite[] {
-  const folder = join('native-test/nginx', subfolder);
+  const folder = join('native-test', subfolder);
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((file) => file.endsWith('.sh') && file !== 'lib.sh');
   return files.sort().map((file) => ({
-    name: `nginx: ${basename(file, '.sh').replaceAll('-', ' ')}`,
+    name: `${subfolder.split('/')[0]}: ${basename(file, '.sh').replaceAll('-', ' ')}`,
     command: ['bash', join(folder, file)],
     counts: 'exit',
     limitS,

@@ -47,6 +47,7 @@ const token = record('a token', {
   slot: integer(0, Number.MAX_SAFE_INTEGER).optional(),
   pin_file: path.optional(),
   pin_credential: name.optional(),
+  public_key_files: list('files with public keys or certificates', path, 0, 1_000).default([]),
   signers: integer(1, 64).default(2),
   verify: word(['always', 'first', 'sample']).default('sample'),
   sign_hang_ms: integer(1, 600_000).default(10_000),

@@ -39,6 +39,8 @@ export interface SignerConfiguration {
   readonly tokenSerial?: string;
   readonly slot?: number;
   readonly verify: 'always' | 'first' | 'sample';
+  /** PEM files with public keys or certificates, for private keys whose token tells none. */
+  readonly publicKeyFiles?: readonly string[];
 }
 
 /** A key that a signer can sign with. Binary values in base64. */

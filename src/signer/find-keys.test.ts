@@ -1,4 +1,6 @@
 import { KeyObject, webcrypto, X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import 'reflect-metadata';
 import { BasicConstraintsExtension, X509CertificateGenerator } from '@peculiar/x509';
 import tap, { test } from 'tap';
@@ -17,6 +19,7 @@ interface Pair {
 }
 
 const [root, middle, leaf, impostor, twice] = [await pair(), await pair(), await pair(), await pair(), await pair()];
+const [elsewhere, unrelated] = [await pair(), await pair()];
 const rootCertificate = await certificate('root', root, 'root', root);
 const middleCertificate = await certificate('middle', middle, 'root', root);
 const leafCertificate = await certificate('leaf', leaf, 'middle', middle);
@@ -36,6 +39,7 @@ const testToken = createToken({
     { label: 'first of two', pem: twice.pem, id: '09' },
     { label: 'second of two', pem: twice.pem, id: '0a' },
     { label: 'certified', pem: root.pem, id: '0b' },
+    { label: 'by file', pem: elsewhere.pem, id: '0c', publicObject: false },
   ],
   certificates: [
     { label: 'middle', id: 'a1', der: middleCertificate },
@@ -56,7 +60,13 @@ tap.teardown(() => {
   closeToken(token);
   testToken.remove();
 });
-const { keys, warnings } = findKeys(token);
+const files = [
+  fileOf('unrelated.pem', await publicPem(unrelated)),
+  fileOf('elsewhere.pem', await publicPem(elsewhere)),
+  fileOf('garbage.pem', 'garbage'),
+  join(testToken.folder, 'missing.pem'),
+];
+const { keys, warnings } = findKeys(token, files);
 const labelled = (label: string) => keys.find((key) => key.label === label);
 
 test('every key that can be used is found once, with its label and id', async (t) => {
@@ -73,6 +83,7 @@ test('every key that can be used is found once, with its label and id', async (t
       '05 same id, rsa',
       '05 same id, two',
       '0b certified',
+      '0c by file',
     ],
   );
 });
@@ -80,6 +91,10 @@ test('every key that can be used is found once, with its label and id', async (t
 test('a public key comes from the certificate, or from the RSA private key, where there is no object for it', async (t) => {
   t.equal(labelled('by certificate')?.key.spkiSha256, leaf.spkiSha256);
   t.match(labelled('rsa without public')?.key, { type: 'rsa', bits: 2048 });
+});
+
+test('a public key that the token does not tell comes from a configured file, proven by a signature', async (t) => {
+  t.equal(labelled('by file')?.key.spkiSha256, elsewhere.spkiSha256);
 });
 
 test('keys that share an id are told apart by a signature', async (t) => {
@@ -98,7 +113,9 @@ test('the chain is the certificate of the key and its issuers, up to the self-si
 
 test('what cannot be used is named with the reason', async (t) => {
   const expected = [
-    /^private key "unknown public" \(id 04\) is not used: the token has no public key object and no certificate/,
+    /^private key "unknown public" \(id 04\) is not used: its signature does not verify with a public key that may be/,
+    /^public key file .*garbage.pem is not used: expected one PEM PUBLIC KEY or CERTIFICATE/,
+    /^public key file .*missing.pem is not used: .*ENOENT/,
     /^private key "wrong certificate" \(id 06\) is not used: its signature does not verify/,
     /^private key "other curve" \(id 07\) is not used: .*06052b8104000a came/,
     /^private key "too small" \(id 08\) is not used: .*an RSA key of 1024 bits came/,
@@ -111,6 +128,16 @@ test('what cannot be used is named with the reason', async (t) => {
     );
   t.equal(warnings.length, expected.length);
 });
+
+async function publicPem({ keys }: Pair): Promise<string> {
+  return KeyObject.from(keys.publicKey).export({ format: 'pem', type: 'spki' }) as string;
+}
+
+function fileOf(name: string, content: string): string {
+  const file = join(testToken.folder, name);
+  writeFileSync(file, content);
+  return file;
+}
 
 async function pair(): Promise<Pair> {
   const keys = (await webcrypto.subtle.generateKey(EC, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;

@@ -6,6 +6,7 @@ import type { PublicKey } from '../public-key.js';
 import { chainOf, findCertificates, publicKeyIn, type TokenCertificate } from './certificates.js';
 import { ckrCodeOf, ckrOf, describe } from './ckr.js';
 import { makeSignature } from './make-signature.js';
+import { readPublicKeys } from './public-key-files.js';
 import { publicKeyOf } from './public-key-of.js';
 import { attributeOf, findObjects, numberOf, type Token } from './token.js';
 import { verifies } from './verify.js';
@@ -22,8 +23,14 @@ export interface TokenKey {
   signatures: number;
 }
 
-/** Finds the private keys with CKA_SIGN whose public keys can be known. What cannot be used is passed over with a warning. */
-export function findKeys(token: Token): { keys: TokenKey[]; warnings: string[] } {
+/**
+ * Finds the private keys with CKA_SIGN whose public keys can be known, from the token or else from the files. What cannot be used
+ * is passed over with a warning.
+ */
+export function findKeys(
+  token: Token,
+  publicKeyFiles: readonly string[] = [],
+): { keys: TokenKey[]; warnings: string[] } {
   const warnings: string[] = [];
   const warn = (sentence: string) => warnings.push(sentence);
   const certificates = findCertificates(token, warn);
@@ -32,9 +39,10 @@ export function findKeys(token: Token): { keys: TokenKey[]; warnings: string[] }
     { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PRIVATE_KEY },
     { type: pkcs11js.CKA_SIGN, value: true },
   ]);
+  const configured = readPublicKeys(publicKeyFiles, warn);
   const keys = new Map<string, TokenKey>();
   for (const object of privates) {
-    const sources = publicKeySources(token, object, { privates, publics, certificates });
+    const sources = publicKeySources(token, object, { privates, publics, certificates, configured });
     const key = usablePublicKey(token, object, sources, warn);
     if (!key || keys.has(key.spkiSha256)) continue;
     const { handle, label, id } = object;
@@ -74,13 +82,18 @@ interface PublicKeySource {
 }
 
 /**
- * Public key objects with the same CKA_ID, then certificates with it, then the RSA private key itself. A public key object is
+ * Public key objects with the same CKA_ID, then certificates with it, then the RSA private key itself, then the configured files. A public key object is
  * certain only if the id is one pair's alone: two keys that share an id would otherwise stand for each other.
  */
 function publicKeySources(
   token: Token,
   object: KeyObjectOfToken,
-  all: { privates: KeyObjectOfToken[]; publics: KeyObjectOfToken[]; certificates: TokenCertificate[] },
+  all: {
+    privates: KeyObjectOfToken[];
+    publics: KeyObjectOfToken[];
+    certificates: TokenCertificate[];
+    configured: PublicKey[];
+  },
 ): PublicKeySource[] {
   const twin = (other: KeyObjectOfToken) => other.id === object.id && other.type === object.type;
   const publics = all.publics.filter(twin);
@@ -90,6 +103,9 @@ function publicKeySources(
     sources.push({ certain: false, read: () => publicKeyIn(certificate) });
   }
   if (object.type === pkcs11js.CKK_RSA) sources.push({ certain: false, read: () => publicKeyOf(token, object.handle) });
+  for (const key of all.configured.filter(({ type }) => CKK[type] === object.type)) {
+    sources.push({ certain: false, read: () => key });
+  }
   return sources;
 }
 
@@ -105,13 +121,16 @@ function usablePublicKey(
     try {
       const key = read();
       if (certain || proves(token, object, key)) return key;
-      reasons.push('its signature does not verify with the public key of the same id');
+      reasons.push('its signature does not verify with a public key that may be its own');
     } catch (error) {
       if (isFatal(error)) throw error;
       reasons.push(error instanceof SignetError ? error.message : describe(error));
     }
   }
-  if (sources.length === 0) reasons.push('the token has no public key object and no certificate with its id');
+  if (sources.length === 0)
+    reasons.push(
+      'the token has no public key object and no certificate with its id, and no file of public_key_files is of its type',
+    );
   warn(`private key "${object.label}" (id ${object.id}) is not used: ${[...new Set(reasons)].join('; ')}`);
   return undefined;
 }

@@ -43,10 +43,10 @@ function run(): void {
   const opened = open();
   if (!opened) return;
   const { token, configuration } = opened;
-  let keys = announceKeys(token, 0);
+  let keys = announceKeys(token, configuration, 0);
   serveFrames((frame) => {
     if (typeOf(frame) === FrameType.job) serve(token, keys, configuration, frame);
-    else if (typeOf(frame) === FrameType.refresh) keys = announceKeys(token, idOf(frame));
+    else if (typeOf(frame) === FrameType.refresh) keys = announceKeys(token, configuration, idOf(frame));
     else throw new SignerFailure('token', `expected a job or a refresh; a frame of type ${typeOf(frame)} came`);
   });
   closeToken(token);
@@ -70,8 +70,12 @@ function serveFrames(visit: (frame: Buffer) => void): void {
   for (let got = receive(received); got > 0; got = receive(received)) reader.push(received.subarray(0, got), visit);
 }
 
-function announceKeys(token: Token, id: number): ReadonlyMap<string, TokenKey> {
-  const { keys, warnings } = findKeys(token);
+function announceKeys(
+  token: Token,
+  { publicKeyFiles = [] }: SignerConfiguration,
+  id: number,
+): ReadonlyMap<string, TokenKey> {
+  const { keys, warnings } = findKeys(token, publicKeyFiles);
   const told = keys.map(({ key, label, id: ckaId, certificateChain }) => ({
     spki: key.spki.toString('base64'),
     label,

@@ -52,7 +52,9 @@ gnutls() {
 }
 
 openssh() {
+  local kind
   it "ssh-keygen -D gives the public keys" ssh_keys_are_there
+  for kind in ec rsa p384 p521; do it "ssh-agent signs: $kind" ssh_agent_signs $kind; done
 }
 
 openssl_engine() {
@@ -189,6 +191,24 @@ ssh_keys_are_there() {
     ssh-keygen -i -m PKCS8 -f "$dir/$kind.pkcs8" >"$dir/expected"
     grep -qF "$(cut -d' ' -f1,2 "$dir/expected")" "$dir/ssh" || { echo "no $kind"; cat "$dir/ssh"; return 1; }
   done
+}
+
+# What a login asks of the agent as well.
+ssh_agent_signs() {
+  local agent
+  agent=$(ssh-agent -P "$module")
+  eval "$agent" >"$dir/agent"
+  trap 'kill $SSH_AGENT_PID' EXIT
+  # It asks for a PIN, whatever the token says.
+  printf '#!/bin/sh\necho any\n' >"$dir/askpass"
+  chmod +x "$dir/askpass"
+  DISPLAY=none SSH_ASKPASS_REQUIRE=force SSH_ASKPASS="$dir/askpass" ssh-add -s "$module" </dev/null
+  ssh-keygen -i -m PKCS8 -f "$dir/pub/$1.pem" >"$dir/ssh-$1.pub"
+  cp "$dir/message" "$dir/signed"
+  rm -f "$dir/signed.sig"
+  ssh-keygen -Y sign -n file -f "$dir/ssh-$1.pub" "$dir/signed"
+  echo "somebody $(cat "$dir/ssh-$1.pub")" >"$dir/allowed"
+  ssh-keygen -Y verify -f "$dir/allowed" -I somebody -n file -s "$dir/signed.sig" <"$dir/message"
 }
 
 makes_csr() {

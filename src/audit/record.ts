@@ -45,9 +45,17 @@ export const NO_HASH = '0'.repeat(64);
  */
 export function sealLine(head: Head, timeMs: number, fields: string): { line: string; head: Head } {
   const seq = head.seq + 1;
-  const body = `{"seq":${seq},"time":"${new Date(timeMs).toISOString()}","chain":"${head.chain}",${fields}`;
+  const body = `{"seq":${seq},"time":"${isoTime(timeMs)}","chain":"${head.chain}",${fields}`;
   const sealed = sealOf(head.hash, body);
   return { line: `${body},"hash":"${sealed}"}`, head: { chain: head.chain, seq, hash: sealed } };
+}
+
+/** Of the lines of one millisecond, the first pays. */
+let lastTime = { ms: Number.NaN, text: '' };
+
+function isoTime(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
 }
 
 /** A line taken apart. */

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
 import type { SignJob } from '../sign-job.js';
+import { writeAtOnce } from '../write-at-once.js';
 import {
   type AnswerFrame,
   decodeAnswer,
@@ -107,7 +108,7 @@ export class SignerHandle {
     if (this.#jobs.size === 0) this.#busySinceMs = performance.now();
     this.#jobs.set(id, job);
     this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
-    this.#socket.write(encodeJob(id, job.algorithm.scheme, job.inputIsDigest, job.key.spkiSha256, job.input));
+    writeAtOnce(this.#socket, encodeJob(id, job.algorithm.scheme, job.inputIsDigest, job.key.spkiSha256, job.input));
   }
 
   /** Lets it look for its keys again. Resolves when it has answered, ended, or not answered in time. */
@@ -176,6 +177,7 @@ export class SignerHandle {
       {
         module: token.module,
         verify: token.verify,
+        publicKeyFiles: token.public_key_files,
         ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
         ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
         ...(token.token_serial !== undefined && { tokenSerial: token.token_serial }),

@@ -5,6 +5,7 @@ import type { Limits } from '../../config/schema.js';
 import { WIRE_CODE } from '../../errors.js';
 import { type SignStreamRequest, SignStreamResponse } from '../../gen/signet/v1/sign.js';
 import type { Client, Signing } from '../../signing.js';
+import { writeAtOnce } from '../../write-at-once.js';
 import type { ByteBudget } from '../byte-budget.js';
 import { type Carrier, Conversation } from '../conversation.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
@@ -117,7 +118,7 @@ export class SocketConnection implements Carrier, FrameSink {
     this.#answers = [];
     this.#answerBytes = 0;
     if (this.#ending) return;
-    this.#socket.write(out);
+    writeAtOnce(this.#socket, out);
     if (this.#socket.writableLength > 0) this.#backlog();
   }
 

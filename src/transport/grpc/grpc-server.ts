@@ -62,11 +62,7 @@ export class GrpcServer<Peer> {
   }
 
   async listenTls(config: TcpConfig): Promise<void> {
-    const options = {
-      handshakeTimeoutMs: this.#limits.hello_timeout_ms,
-      connectionsMax: this.#limits.connections_max,
-      log: this.#log,
-    };
+    const options = { limits: this.#limits, log: this.#log };
     const listener = await listenTls(config, options, (socket, caller) => this.#inject(socket, caller));
     this.#listeners.push(listener);
     this.#tlsListeners.push(listener);

@@ -1,15 +1,15 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { CertificateCaller } from '../../caller.js';
-import type { TcpConfig } from '../../config/schema.js';
+import type { Limits, TcpConfig } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import type { Listener } from '../unix-listener.js';
 import { certificateNames } from './certificate-names.js';
 import { readTlsFiles } from './tls-files.js';
 
 export interface TlsListenerOptions {
-  readonly handshakeTimeoutMs: number;
-  readonly connectionsMax: number;
+  /** Read again whenever the files are. */
+  readonly limits: Pick<Limits, 'hello_timeout_ms' | 'connections_max'>;
   readonly log: Logger;
 }
 
@@ -49,7 +49,10 @@ export async function listenTls(
     close: () => server.close(),
     prepare: (next) => {
       const context = readTlsFiles(next);
-      return () => server.setSecureContext(context);
+      return () => {
+        server.setSecureContext(context);
+        server.maxConnections = options.limits.connections_max;
+      };
     },
   };
 }
@@ -61,9 +64,9 @@ function createTlsServer(config: TcpConfig, options: TlsListenerOptions): Server
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: ['h2'],
-      handshakeTimeout: options.handshakeTimeoutMs,
+      handshakeTimeout: options.limits.hello_timeout_ms,
     });
-    server.maxConnections = options.connectionsMax;
+    server.maxConnections = options.limits.connections_max;
     return server;
   } catch (cause) {
     throw new SignetError(

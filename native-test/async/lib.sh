@@ -71,3 +71,31 @@ worker_ticks() {
 worker_is_alone() {
   (($(worker_descriptors) <= $1))
 }
+
+# As nginx.service has it: a daemon, which answers to USR2 only so, under its whole path, which it executes again.
+given_nginx_as_a_daemon() {
+  nginx_conf "$dir"
+  sed -i 's/^env OPENSSL_CONF;/&\nenv LD_PRELOAD;/; s/^daemon off;//' "$dir/nginx.conf"
+  (
+    exec_nginx() { "$(command -v nginx)" "$@"; }
+    nginx_run "$dir" </dev/null >>"$dir/nginx.out" 2>&1
+  )
+  nginx_pid=$(cat "$dir/nginx.pid")
+  started+=("$nginx_pid")
+}
+
+# Executes the binary again beside the old one, and ends that.
+upgrade_nginx() {
+  local old=$nginx_pid
+  kill -USR2 "$old"
+  wait_until $site_patience_s 'the new master' another_master_is_there "$old"
+  nginx_pid=$(cat "$dir/nginx.pid")
+  started+=("$nginx_pid")
+  kill -QUIT "$old"
+  wait_until $site_patience_s 'the end of the old master' has_ended "$old"
+}
+
+another_master_is_there() {
+  local pid
+  pid=$(cat "$dir/nginx.pid" 2>/dev/null) && [[ -n "$pid" && "$pid" != "$1" ]] && pgrep -P "$pid" >/dev/null
+}

@@ -14,6 +14,7 @@
 
 #include "loop.h"
 #include "real.h"
+#include "tally.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -119,6 +120,7 @@ bool signet__handshake_goes_on(SSL *ssl, signet__step *step) {
     job = signet__jobs_find(ssl);
     if (want == SSL_ASYNC_PAUSED && job != NULL) {
         job->paused = true;
+        signet__tally_paused();
         return false;
     }
     if (job != NULL)

@@ -7,6 +7,7 @@
  *   epoll_ctl.c, epoll_wait.c  the client's socket goes in, answers come out as events
  *   ssl_free.c                 ends a paused one
  *   makecontext.c              a stack for the job
+ *   tally.c                    tells that it is at work
  *
  * Everything is state of one thread, and of one process: the child of a fork starts with nothing.
  */
@@ -15,6 +16,7 @@
 #include "jobs.h"
 #include "loop.h"
 #include "signet_async.h"
+#include "tally.h"
 
 #include <pthread.h>
 
@@ -36,6 +38,7 @@ static void forget_parent(void) {
     signet__jobs_forget();
     signet__drivers_forget();
     signet__loop_forget();
+    signet__tally_forget();
 }
 
 __attribute__((constructor)) static void begin(void) {

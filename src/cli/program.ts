@@ -10,6 +10,8 @@ import { registerCertsIssue } from './commands/certs-issue.js';
 import { registerCertsSelfSign } from './commands/certs-self-sign.js';
 import { registerCheck } from './commands/check.js';
 import { registerClientsAdd } from './commands/clients-add.js';
+import { registerConfigNginx } from './commands/config-nginx.js';
+import { registerDoctor } from './commands/doctor.js';
 import { registerInit } from './commands/init.js';
 import { registerKeysDelete } from './commands/keys-delete.js';
 import { registerKeysExport } from './commands/keys-export.js';
@@ -41,8 +43,12 @@ export function createProgram(cli: Cli): Command {
   registerStatus(program, cli);
   registerReload(program, cli);
   registerCheck(program, cli);
+  registerDoctor(program, cli);
   registerSign(program, cli);
   registerVerify(program, cli);
+
+  const config = program.command('config').description('configuration of other programs');
+  registerConfigNginx(config, cli);
 
   const keys = program.command('keys').description('keys on the token');
   registerKeysGenerate(keys, cli);

@@ -312,6 +312,41 @@ static void every_failure_of_the_service_has_its_code(void **state) {
     unsetenv("SIGNET_FAKE_FAIL");
 }
 
+static void digests_are_those_of_openssl(void **state) {
+    static const struct {
+        CK_MECHANISM_TYPE type;
+        const char *md;
+    } hashes[] = {{CKM_SHA256, "SHA256"}, {CKM_SHA384, "SHA384"}, {CKM_SHA512, "SHA512"}};
+    CK_SESSION_HANDLE session = open_session(RSA_KEY);
+    CK_MECHANISM sha1 = {CKM_SHA_1, NULL, 0};
+    unsigned char expected[64], made[64];
+    unsigned expected_len;
+    CK_ULONG len;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        CK_MECHANISM mechanism = {hashes[i].type, NULL, 0};
+
+        EVP_Digest("what is hashed", 14, expected, &expected_len, EVP_get_digestbyname(hashes[i].md), NULL);
+        assert_int_equal(p11->C_DigestInit(session, &mechanism), CKR_OK);
+        assert_int_equal(p11->C_DigestInit(session, &mechanism), CKR_OPERATION_ACTIVE);
+        len = 0;
+        assert_int_equal(p11->C_Digest(session, (CK_BYTE *)"what is hashed", 14, made, &len), CKR_BUFFER_TOO_SMALL);
+        assert_int_equal(len, expected_len);
+        assert_int_equal(p11->C_Digest(session, (CK_BYTE *)"what is hashed", 14, made, &len), CKR_OK);
+        assert_memory_equal(made, expected, expected_len);
+        assert_int_equal(p11->C_DigestInit(session, &mechanism), CKR_OK);
+        assert_int_equal(p11->C_DigestUpdate(session, (CK_BYTE *)"what is ", 8), CKR_OK);
+        assert_int_equal(p11->C_Digest(session, made, 1, made, &len), CKR_OPERATION_ACTIVE);
+        assert_int_equal(p11->C_DigestUpdate(session, (CK_BYTE *)"hashed", 6), CKR_OK);
+        memset(made, 0, sizeof made);
+        assert_int_equal(p11->C_DigestFinal(session, made, &len), CKR_OK);
+        assert_memory_equal(made, expected, expected_len);
+        assert_int_equal(p11->C_DigestFinal(session, made, &len), CKR_OPERATION_NOT_INITIALIZED);
+    }
+    assert_int_equal(p11->C_DigestInit(session, &sha1), CKR_MECHANISM_INVALID);
+}
+
 static void the_length_can_be_asked_for_first(void **state) {
     static const CK_ULONG expected[] = {256, 64, 96, 132, 64};
     unsigned char made[SIGNATURE_BYTES_MAX];
@@ -553,6 +588,7 @@ int main(void) {
         TEST(what_does_not_fit_the_key_is_refused_before_the_service_hears_of_it),
         TEST(only_a_digest_info_and_a_digest_of_the_right_length_are_signed),
         TEST(every_failure_of_the_service_has_its_code),
+        TEST(digests_are_those_of_openssl),
         TEST(the_length_can_be_asked_for_first),
         TEST(operations_of_a_session_come_one_after_another),
         TEST(only_a_private_key_of_the_slot_signs),

@@ -3,9 +3,7 @@
 source "$(dirname "$0")/site.sh"
 
 main() {
-  given_a_site
-  sed -i 's/uses: \[tls13-server, tls12-server\]/uses: [tls13-server, tls12-server, digest]/' "$dir/signet.yaml"
-  export SIGNET_CATALOGUE="$dir/run/catalogue" SIGNET_SOCKETS="$dir/run/web.sock" SIGNET_PKCS11_LOG=stderr SIGNET_TIMEOUT_MS=5000
+  given_a_site_of_all_kinds
   engine_conf
   cp "$dir/engine.cnf" "$dir/openssl.cnf"
   given_a_service

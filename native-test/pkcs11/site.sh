@@ -37,14 +37,27 @@ finish() {
 
 # The programs of these tests see digests only, which must be granted by name.
 given_a_site_of_all_kinds() {
+  local kept="${SIGNET_PKCS11_SITE:-}"
+  if [[ -n "$kept" && -d "$kept/site" ]]; then
+    cp -a "$kept/site/." "$dir/"
+    sed -i "s|$(cat "$kept/from")|$dir|g" "$dir"/{signet.yaml,softhsm2.conf,openssl.cnf}
+  else
+    make_a_site_of_all_kinds
+    if [[ -n "$kept" ]]; then cp -a "$dir" "$kept/site" && echo "$dir" >"$kept/from"; fi
+  fi
+  https_port=$(free_ports 1)
+  export SIGNET_CATALOGUE="$dir/run/catalogue" SIGNET_SOCKETS="$dir/run/web.sock" SIGNET_PKCS11_LOG=stderr
+  export SIGNET_TIMEOUT_MS=10000
+}
+
+make_a_site_of_all_kinds() {
+  local kind
   given_a_site
   sed -i 's/uses: \[tls13-server, tls12-server\]/uses: [tls13-server, tls12-server, digest]/' "$dir/signet.yaml"
   grep -q 'tls12-server, digest\]' "$dir/signet.yaml" || give_up "the site grants no digest"
   make_key p384 && make_key p521 && make_key ed25519
   mkdir "$dir/pub"
   for kind in ec rsa p384 p521 ed25519; do openssl x509 -in "$dir/web/$kind.crt" -noout -pubkey >"$dir/pub/$kind.pem"; done
-  export SIGNET_CATALOGUE="$dir/run/catalogue" SIGNET_SOCKETS="$dir/run/web.sock" SIGNET_PKCS11_LOG=stderr
-  export SIGNET_TIMEOUT_MS=10000
 }
 
 make_key() {

@@ -1,6 +1,6 @@
 /*
- * SHA-2 of a message that is too long to be sent. These are libcrypto's plain functions: they read no openssl.cnf, load
- * no provider and touch no error queue, whatever program the module is in.
+ * SHA-2, of a message that is too long to be sent, and for C_Digest. These are libcrypto's plain functions: they read
+ * no openssl.cnf, load no provider and touch no error queue, whatever program the module is in.
  */
 #ifndef SIGNET_PKCS11_HASH_H
 #define SIGNET_PKCS11_HASH_H

@@ -119,6 +119,17 @@ size_t signet__hash_bytes(signet__hash hash) {
     return hashes[hash].bytes;
 }
 
+signet__hash signet__hash_of_mechanism(CK_MECHANISM_TYPE type) {
+    for (int i = SIGNET__SHA256; i <= SIGNET__SHA512; i++)
+        if (hashes[i].digest == type)
+            return (signet__hash)i;
+    return SIGNET__NO_HASH;
+}
+
+CK_MECHANISM_TYPE signet__mechanism_of_hash(signet__hash hash) {
+    return hashes[hash].digest;
+}
+
 CK_RV signet__mechanism_parameter(const signet__mechanism *mechanism, const CK_MECHANISM *asked, signet__hash *hash) {
     *hash = mechanism->hash;
     if (mechanism->padding == SIGNET__PSS)

@@ -44,6 +44,9 @@ uint32_t signet__scheme(const signet__public_key *key, signet__padding padding, 
 /* The hash that an EC key signs with, which is as long as its field. */
 signet__hash signet__hash_of_curve(const signet__public_key *key);
 size_t signet__hash_bytes(signet__hash hash);
+/* SIGNET__NO_HASH if the mechanism is none of CKM_SHA256, CKM_SHA384 and CKM_SHA512. */
+signet__hash signet__hash_of_mechanism(CK_MECHANISM_TYPE type);
+CK_MECHANISM_TYPE signet__mechanism_of_hash(signet__hash hash);
 /* Whether the parameter is what the mechanism wants. RSA-PSS: *hash is what it says. CKR_MECHANISM_PARAM_INVALID. */
 CK_RV signet__mechanism_parameter(const signet__mechanism *mechanism, const CK_MECHANISM *asked, signet__hash *hash);
 

@@ -1,4 +1,5 @@
-/* Everything that this module does not do. It signs; there is no decryption, unwrapping, derivation or generation. */
+/* Everything that this module does not do. It signs, and hashes; there is no decryption, unwrapping, derivation or
+ * generation. */
 #include "cryptoki.h"
 
 #define REFUSE(name, parameters)                                                                                       \

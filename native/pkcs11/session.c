@@ -120,6 +120,8 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE handle, CK_FLAGS flags) {
         signet__operation_free(session->signing);
         session->signing = NULL;
     }
+    if (flags & CKF_DIGEST)
+        session->digesting = false;
     return signet__leave(CKR_OK);
 }
 

@@ -3,6 +3,7 @@
 #define SIGNET_PKCS11_SESSION_H
 
 #include "cryptoki.h"
+#include "hash.h"
 #include "operation.h"
 #include "slot.h"
 #include <stdbool.h>
@@ -18,6 +19,9 @@ typedef struct {
     bool finding;
     CK_OBJECT_HANDLE *found;
     size_t found_count, found_given;
+    /* Between C_DigestInit and the digest; whether something came already. */
+    bool digesting, digest_begun;
+    signet__hashing digest;
     /* Between C_SignInit and the signature. */
     signet__operation *signing;
 } signet__session;

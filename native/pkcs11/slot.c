@@ -72,7 +72,7 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info) {
 
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count) {
     CK_RV rv = count == NULL ? CKR_ARGUMENTS_BAD : check_slot(slot);
-    CK_MECHANISM_TYPE here[SIGNET__MECHANISMS_MAX];
+    CK_MECHANISM_TYPE here[SIGNET__MECHANISMS_MAX + SIGNET__SHA512];
     CK_ULONG room, here_count = 0;
 
     if (rv != CKR_OK)
@@ -80,6 +80,8 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *cou
     for (size_t i = 0; i < signet__mechanism_count(); i++)
         if (signet__slot_of(signet__mechanism_at(i)->kind) == slot)
             here[here_count++] = signet__mechanism_at(i)->type;
+    for (int hash = SIGNET__SHA256; hash <= SIGNET__SHA512; hash++)
+        here[here_count++] = signet__mechanism_of_hash((signet__hash)hash);
     room = *count;
     *count = here_count;
     if (list == NULL)
@@ -96,6 +98,10 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
 
     if (rv != CKR_OK)
         return rv;
+    if (signet__hash_of_mechanism(type) != SIGNET__NO_HASH) {
+        *info = (CK_MECHANISM_INFO){0, 0, CKF_DIGEST};
+        return CKR_OK;
+    }
     if (mechanism == NULL || signet__slot_of(mechanism->kind) != slot)
         return CKR_MECHANISM_INVALID;
     signet__mechanism_info(mechanism, info);

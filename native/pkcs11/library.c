@@ -12,6 +12,7 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 /* NULL before C_Initialize and after C_Finalize. */
 static signet__library *current;
 
+static CK_VERSION version_of(const char *text);
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments);
 static CK_RV new_library(signet__library **made);
 static signet__signer *new_signer(void);
@@ -69,7 +70,7 @@ CK_RV C_GetInfo(CK_INFO *info) {
     info->cryptokiVersion = (CK_VERSION){2, 40};
     SIGNET__PAD(info->manufacturerID, "Signet");
     SIGNET__PAD(info->libraryDescription, "Keys of a Signet service");
-    info->libraryVersion = (CK_VERSION){(CK_BYTE)atoi(SIGNET_VERSION), 0};
+    info->libraryVersion = version_of(SIGNET_VERSION);
     return signet__leave(CKR_OK);
 }
 
@@ -112,6 +113,14 @@ void signet__pad(CK_UTF8CHAR *field, size_t len, const char *text) {
 
     memset(field, ' ', len);
     memcpy(field, text, text_len < len ? text_len : len);
+}
+
+/* "MAJOR.MINOR.PATCH"; PKCS#11 has no room for the last. */
+static CK_VERSION version_of(const char *text) {
+    char *rest;
+    long major = strtol(text, &rest, 10);
+
+    return (CK_VERSION){(CK_BYTE)major, (CK_BYTE)(*rest == '.' ? strtol(rest + 1, NULL, 10) : 0)};
 }
 
 /* The module locks with POSIX threads, whatever the program says of threads; only its own mutexes it does not take. */

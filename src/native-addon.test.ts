@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { createToken } from '../test/fixtures/softhsm-token.js';
-import { openModuleDeepbind, peerCredentials } from './native-addon.js';
+import { duplicate, openModuleDeepbind, peerCredentials } from './native-addon.js';
 
 test('the peer of a Unix socket is named by its uid, gid and pid', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'signet-addon-'));
@@ -27,6 +27,11 @@ test('what is no connected socket and no descriptor is refused with the reason',
   const standardInput = 1_000_000;
   t.throws(() => peerCredentials(standardInput), /SO_PEERCRED: Bad file descriptor/);
   t.throws(() => peerCredentials('x' as unknown as number), /expected a file descriptor/);
+});
+
+test('a descriptor that is no open one is not duplicated', async (t) => {
+  t.throws(() => duplicate(1_000_000), /F_DUPFD_CLOEXEC: Bad file descriptor/);
+  t.throws(() => duplicate('x' as unknown as number), /expected a file descriptor/);
 });
 
 test('a module that is not there is refused with its path', async (t) => {

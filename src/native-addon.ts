@@ -16,13 +16,25 @@ interface NativeAddon {
   notifySystemd(socket: string, text: string): void;
   /** Whether this process has the file to itself now (flock(2)); until the descriptor is closed or the process ends. */
   lockFile(fd: number): boolean;
+  /** Two connected Unix sockets (socketpair(2)); who asks closes them. */
+  socketPair(): [number, number];
+  /** Another descriptor of the same open file (fcntl(2), F_DUPFD_CLOEXEC); who asks closes it. */
+  duplicate(fd: number): number;
 }
 
 /** `src/` and `dist/` both lie in the root of the package. */
 const ADDON_FILE = fileURLToPath(new URL('../build/signet_addon.node', import.meta.url));
 
-export const { peerCredentials, openModuleDeepbind, disableCoreDumps, dieWithParent, notifySystemd, lockFile } =
-  loadAddon();
+export const {
+  peerCredentials,
+  openModuleDeepbind,
+  disableCoreDumps,
+  dieWithParent,
+  notifySystemd,
+  lockFile,
+  socketPair,
+  duplicate,
+} = loadAddon();
 
 function loadAddon(): NativeAddon {
   if (!existsSync(ADDON_FILE))

@@ -1,11 +1,12 @@
 /*
  * What node does not offer and the service needs of the operating system: who the peer of a Unix socket is, a way to
  * open a PKCS#11 module apart from node's own OpenSSL, a process whose memory is not written to disk, a word to
- * systemd, and a lock on a file. src/native-addon.ts is its TypeScript face.
+ * systemd, a lock on a file, and descriptors of sockets. src/native-addon.ts is its TypeScript face.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stddef.h>
@@ -168,6 +169,42 @@ static napi_value lock_file(napi_env env, napi_callback_info info) {
     return napi_get_boolean(env, locked, &result) == napi_ok ? result : NULL;
 }
 
+/* socketPair() -> [fd, fd]: two connected Unix sockets, which a program that this process starts does not inherit
+ * unasked (socketpair(2)). */
+static napi_value socket_pair(napi_env env, napi_callback_info info) {
+    (void)info;
+    int fds[2];
+    napi_value pair, ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return throw_errno(env, "socketPair: socketpair");
+    if (napi_create_array_with_length(env, 2, &pair) == napi_ok &&
+        napi_create_int32(env, fds[0], &ends[0]) == napi_ok && napi_create_int32(env, fds[1], &ends[1]) == napi_ok &&
+        napi_set_element(env, pair, 0, ends[0]) == napi_ok && napi_set_element(env, pair, 1, ends[1]) == napi_ok)
+        return pair;
+    close(fds[0]);
+    close(fds[1]);
+    return NULL;
+}
+
+/* duplicate(fd) -> another descriptor of the same open file, closed on exec (fcntl(2), F_DUPFD_CLOEXEC). */
+static napi_value duplicate(napi_env env, napi_callback_info info) {
+    size_t argc = 1;
+    napi_value argument, result;
+    int32_t fd = -1;
+    if (napi_get_cb_info(env, info, &argc, &argument, NULL, NULL) != napi_ok || argc < 1 ||
+        napi_get_value_int32(env, argument, &fd) != napi_ok) {
+        napi_throw_type_error(env, NULL, "duplicate: expected a file descriptor");
+        return NULL;
+    }
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return throw_errno(env, "duplicate: F_DUPFD_CLOEXEC");
+    if (napi_create_int32(env, copy, &result) == napi_ok)
+        return result;
+    close(copy);
+    return NULL;
+}
+
 static int export_function(napi_env env, napi_value exports, const char *name, napi_callback function) {
     napi_value value;
     return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok &&
@@ -180,7 +217,9 @@ NAPI_MODULE_INIT() {
         !export_function(env, exports, "disableCoreDumps", disable_core_dumps) ||
         !export_function(env, exports, "dieWithParent", die_with_parent) ||
         !export_function(env, exports, "notifySystemd", notify_systemd) ||
-        !export_function(env, exports, "lockFile", lock_file)) {
+        !export_function(env, exports, "lockFile", lock_file) ||
+        !export_function(env, exports, "socketPair", socket_pair) ||
+        !export_function(env, exports, "duplicate", duplicate)) {
         return NULL;
     }
     return exports;

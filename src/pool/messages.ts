@@ -78,7 +78,7 @@ export interface AnswerFrame {
   readonly status: JobStatus;
   /** C_SignInit and C_Sign together, in microseconds. */
   readonly tokenUs: number;
-  /** The signature when `ok` (a view into the frame), else a sentence for the log. */
+  /** The signature when `ok`, else a sentence for the log; a copy, which outlives the frame. */
   readonly content: Buffer;
 }
 
@@ -171,7 +171,7 @@ export function decodeAnswer(frame: Buffer): AnswerFrame {
     id: idOf(frame),
     status,
     tokenUs: frame.readUInt32BE(HEADER_BYTES + 1),
-    content: frame.subarray(HEADER_BYTES + ANSWER_HEADER_BYTES),
+    content: Buffer.from(frame.subarray(HEADER_BYTES + ANSWER_HEADER_BYTES)),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
+import { openSocket } from '../read-in-place.js';
 import type { SignJob } from '../sign-job.js';
 import { writeAtOnce } from '../write-at-once.js';
 import {
@@ -21,7 +21,7 @@ import {
   typeOf,
 } from './messages.js';
 import type { SignerState } from './pool.js';
-import { FRONT_STDIO, spawnSigner } from './signer-process.js';
+import { spawnSigner } from './signer-process.js';
 import { logStderr } from './stderr-log.js';
 
 /** One that the signer works on and one that waits, so that the token is never idle and little is lost with a signer. */
@@ -66,10 +66,11 @@ export class SignerHandle {
 
   /** `pin` is wiped. Throws when the process has no descriptors left. */
   constructor(token: TokenConfig, pin: Buffer, log: Logger, listener: SignerListener) {
-    this.#child = spawnSigner(token);
+    const { child, fd } = spawnSigner(token);
+    this.#child = child;
     // First of all: an 'error' that nobody listens to ends the front.
-    this.#child.on('error', (error) => this.#notStarted(error));
-    this.#socket = socketOf(this.#child);
+    child.on('error', (error) => this.#notStarted(error));
+    this.#socket = openSocket(fd, (chunk) => this.#receive(chunk));
     this.#log = log.child({ signer: this.pid });
     this.#listener = listener;
     this.#hangMs = token.sign_hang_ms;
@@ -142,8 +143,11 @@ export class SignerHandle {
   }
 
   #listen(): void {
-    logStderr(this.#child.stderr as Readable, this.#log);
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    if (!this.#child.stderr) {
+      this.#socket.destroy();
+      throw new Error('no pipe for the signer; raise the limit of open files (ulimit -n)');
+    }
+    logStderr(this.#child.stderr, this.#log);
     // A failed write is a dead signer; its end is told by the close that follows.
     this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'socket of the signer'));
     this.#socket.on('close', () => this.#closed());
@@ -259,10 +263,4 @@ export class SignerHandle {
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
     return id;
   }
-}
-
-function socketOf(child: ChildProcess): Socket {
-  const socket = child.stdio?.[FRONT_STDIO];
-  if (socket) return socket as Socket;
-  throw new Error('no socketpair for the signer; raise the limit of open files (ulimit -n)');
 }

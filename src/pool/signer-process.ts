@@ -1,18 +1,40 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenConfig } from '../config/schema.js';
-
-/** Index of the socketpair in the child's stdio; src/signer/connection.ts reads and writes this descriptor. */
-export const FRONT_STDIO = 3;
+import { socketPair } from '../native-addon.js';
 
 /** `main.ts` when the service runs from its source, `main.js` when it is compiled. */
 const PROGRAM = fileURLToPath(new URL(`../signer/main${extname(import.meta.url)}`, import.meta.url));
 
-/** Starts a signer. It gets no secret by argument or environment: the configuration and the PIN follow by the socketpair. */
-export function spawnSigner(token: TokenConfig): ChildProcess {
+/** A signer that may not have started: then its 'error' tells, and `stderr` may be missing. */
+export interface SpawnedSigner {
+  readonly child: ChildProcess;
+  /** The front's end of the socketpair. */
+  readonly fd: number;
+}
+
+/**
+ * Starts a signer. It gets no secret by argument or environment: the configuration and the PIN follow by the socketpair.
+ * Throws when no descriptors are left for it.
+ */
+export function spawnSigner(token: TokenConfig): SpawnedSigner {
+  const [fd, signerFd] = socketPair();
+  try {
+    return { child: spawnWith(signerFd, token), fd };
+  } catch (thrown) {
+    closeSync(fd);
+    throw thrown;
+  } finally {
+    closeSync(signerFd);
+  }
+}
+
+function spawnWith(signerFd: number, token: TokenConfig): ChildProcess {
   return spawn(process.execPath, [...nodeFlags(), PROGRAM], {
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    // Its end becomes descriptor 3, which src/signer/connection.ts reads and writes.
+    stdio: ['ignore', 'ignore', 'pipe', signerFd],
     env: signerEnvironment(token),
     // In a session of its own, so that Ctrl-C at a terminal ends the front only, which then drains.
     detached: true,

@@ -4,6 +4,7 @@ import { describeCaller } from '../../caller.js';
 import type { Limits } from '../../config/schema.js';
 import { WIRE_CODE } from '../../errors.js';
 import { type SignStreamRequest, SignStreamResponse } from '../../gen/signet/v1/sign.js';
+import { takeOver } from '../../read-in-place.js';
 import type { Client, Signing } from '../../signing.js';
 import { writeAtOnce } from '../../write-at-once.js';
 import type { ByteBudget } from '../byte-budget.js';
@@ -46,7 +47,9 @@ export class SocketConnection implements Carrier, FrameSink {
   #stalledMs = 0;
   #ending = false;
 
-  constructor(socket: Socket, client: Client, share: SocketShare) {
+  /** Takes the connection of the socket over. Throws when there are no descriptors left. */
+  constructor(accepted: Socket, client: Client, share: SocketShare) {
+    const socket = takeOver(accepted, (chunk) => this.#receive(chunk));
     this.#socket = socket;
     this.#share = share;
     const { limits } = share;
@@ -57,7 +60,6 @@ export class SocketConnection implements Carrier, FrameSink {
     };
     this.#conversation = new Conversation(share.signing, client, this, conversationLimits, { inFlight: 0 });
     this.#reader = new FrameReader(this, share.budget);
-    socket.on('data', (chunk) => this.#reader.push(chunk));
     socket.on('drain', () => this.#drained());
     // The close that follows says all that is to be done.
     socket.on('error', () => undefined);
@@ -100,8 +102,6 @@ export class SocketConnection implements Carrier, FrameSink {
     this.#ending = true;
     this.#stalledMs = performance.now();
     this.#socket.end();
-    // What still comes is read and dropped: bytes left unread would turn the close into a reset that overtakes the last answer.
-    this.#socket.removeAllListeners('data');
     this.#socket.resume();
   }
 
@@ -144,6 +144,11 @@ export class SocketConnection implements Carrier, FrameSink {
     } else if (this.#stalledMs === 0 && this.#reader.begunMs > 0 && nowMs - this.#reader.begunMs > frame_timeout_ms) {
       this.#timedOut(`expected the rest of a frame within ${frame_timeout_ms} ms; it did not come; send whole frames`);
     }
+  }
+
+  /** What comes after the end is read and dropped: bytes left unread would turn the close into a reset that overtakes the last answer. */
+  #receive(chunk: Buffer): void {
+    if (!this.#ending) this.#reader.push(chunk);
   }
 
   #timedOut(message: string): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Caller } from '../../caller.js';
 import type { Limits, RoleSocketConfig } from '../../config/schema.js';
 import type { Signing } from '../../signing.js';
 import { ByteBudget } from '../byte-budget.js';
@@ -112,9 +113,20 @@ class SocketTransport implements Transport, SocketShare {
       socket.destroy();
       return;
     }
-    const connection = new SocketConnection(socket, this.signing.identify(caller), this);
+    const connection = this.#open(socket, caller);
+    if (!connection) return;
     this.#connections.add(connection);
     this.#log.debug({ caller: connection.description }, 'connection opened');
+  }
+
+  #open(socket: Socket, caller: Caller): SocketConnection | undefined {
+    try {
+      return new SocketConnection(socket, this.signing.identify(caller), this);
+    } catch (err) {
+      this.#log.warn({ err }, 'connection refused: no descriptor for it; raise the limit of open files (ulimit -n)');
+      socket.destroy();
+      return undefined;
+    }
   }
 
   /** Says so once, not for every refused connection. */

@@ -11,6 +11,7 @@ main() {
   it "engine:pkcs11:label_… serves RSA and EC over TLS 1.2 and 1.3" then_pages_come
   reload_nginx
   it "so it does after a reload" then_pages_come
+  it "twenty reloads leave no descriptor and hardly any memory behind" twenty_reloads_leak_nothing
   restart_the_service
   it "after a restart of the service it works without a reload" then_pages_come
   stop "$service_pid" KILL
@@ -32,6 +33,27 @@ nginx_server() {
     location / { return 200 "$kind\n"; }
   }
 CONF
+}
+
+# The first ones fill caches of libcrypto and NGINX.
+twenty_reloads_leak_nothing() {
+  local descriptors memory_kb
+  reload_times 5
+  descriptors=$(ls "/proc/$nginx_pid/fd" | wc -l)
+  memory_kb=$(resident_kb)
+  reload_times 20
+  echo "descriptors: $descriptors, then $(ls "/proc/$nginx_pid/fd" | wc -l); memory: $memory_kb kB, then $(resident_kb) kB"
+  (($(ls "/proc/$nginx_pid/fd" | wc -l) == descriptors && $(resident_kb) < memory_kb + 512))
+}
+
+reload_times() {
+  local left
+  for ((left = $1; left > 0; left--)); do reload_nginx; done
+  page_comes
+}
+
+resident_kb() {
+  awk '/^VmRSS:/ { print $2 }' "/proc/$nginx_pid/status"
 }
 
 restart_the_service() {

@@ -25,6 +25,8 @@ export interface Pool {
   /** Whether every token has told its keys once, or is out of use. Before, a key that is not known may be one of a token that is late. */
   allKeysKnown(): boolean;
   signers(): readonly SignerView[];
+  /** How many signers of these tokens are ready. Asked for every job that must wait: `signers` would be too much. */
+  readySigners(tokens: readonly string[]): number;
   /** Lets every signer look for its keys again; resolves when all living ones have answered. */
   refreshKeys(): Promise<void>;
   /** Takes no new jobs, waits for those at the signers until the time is over, ends the signers by closing their sockets, then by SIGKILL. */

@@ -51,7 +51,8 @@ export class SignerHandle {
   readonly #log: Logger;
   readonly #listener: SignerListener;
   readonly #hangMs: number;
-  readonly #token: string;
+  /** Name of its token. */
+  readonly token: string;
   readonly #jobs = new Map<number, SignJob>();
   readonly #refreshes = new Map<number, () => void>();
   readonly #reader = new FrameReader();
@@ -74,7 +75,7 @@ export class SignerHandle {
     this.#log = log.child({ signer: this.pid });
     this.#listener = listener;
     this.#hangMs = token.sign_hang_ms;
-    this.#token = token.name;
+    this.token = token.name;
     this.#listen();
     this.#configure(token, pin);
     this.#watch = setTimeout(() => this.#hung(`not ready after ${START_MS_MAX} ms`), START_MS_MAX);
@@ -104,7 +105,7 @@ export class SignerHandle {
 
   /** Hands it a job; the caller has asked `hasRoomFor`. */
   hand(job: SignJob): void {
-    job.token = this.#token;
+    job.token = this.token;
     const id = this.#takeId();
     if (this.#jobs.size === 0) this.#busySinceMs = performance.now();
     this.#jobs.set(id, job);

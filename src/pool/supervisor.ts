@@ -29,6 +29,8 @@ class Supervisor implements Pool, TokenListener {
   readonly #log: Logger;
   readonly #tokens: readonly TokenSigners[];
   #closing = false;
+  /** The signers of all tokens as of the last change; one that has not told its keys yet may be missing. An offer must not gather them. */
+  #signers: readonly SignerHandle[] = [];
   /** Where the search for a signer begins: it moves, so that equals take turns. */
   #turn = 0;
 
@@ -60,6 +62,12 @@ class Supervisor implements Pool, TokenListener {
     return this.#tokens.flatMap((token) => token.views());
   }
 
+  readySigners(tokens: readonly string[]): number {
+    let ready = 0;
+    for (const { state, token } of this.#signers) if (state === 'ready' && tokens.includes(token)) ready++;
+    return ready;
+  }
+
   async refreshKeys(): Promise<void> {
     const signers = this.#tokens.flatMap((token) => token.signers);
     await Promise.all(signers.map((signer) => signer.refresh()));
@@ -75,6 +83,7 @@ class Supervisor implements Pool, TokenListener {
   }
 
   onSignersChanged(): void {
+    this.#signers = this.#tokens.flatMap((token) => token.signers);
     this.#guarded(() => this.onSigners());
   }
 
@@ -105,7 +114,7 @@ class Supervisor implements Pool, TokenListener {
   }
 
   #leastLoaded(spkiSha256: string): SignerHandle | undefined {
-    const signers = this.#tokens.flatMap((token) => token.signers);
+    const signers = this.#signers;
     this.#turn++;
     let best: SignerHandle | undefined;
     for (let i = 0; i < signers.length; i++) {

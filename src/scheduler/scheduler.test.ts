@@ -32,9 +32,8 @@ class TestPool implements Pool {
     this.onRoom();
   }
   holds = () => true;
-  signers = (): readonly SignerView[] => [
-    { token: 't', pid: 1, state: 'ready', inFlight: 0, signatures: 0, restarts: 0, lastError: '' },
-  ];
+  signers = (): readonly SignerView[] => [];
+  readySigners = () => 1;
   refreshKeys = async () => {};
   close = async () => {};
 }

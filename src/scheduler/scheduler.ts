@@ -84,7 +84,7 @@ export class Scheduler {
   #homeOf(job: SignJob): Home {
     let home = this.#homes.get(job.home);
     if (!home) {
-      home = { queue: new FairQueue(), waiting: 0 };
+      home = { tokens: job.home.split(','), queue: new FairQueue(), waiting: 0 };
       this.#homes.set(job.home, home);
     }
     return home;
@@ -122,15 +122,13 @@ export class Scheduler {
 
   /** As if all that waits cost as much as this job; the sessions of the home work side by side. */
   #expectedWaitMs(job: SignJob, home: Home): number {
-    const tokens = job.home.split(',');
-    const ready = this.#pool
-      .signers()
-      .filter((signer) => signer.state === 'ready' && tokens.includes(signer.token)).length;
+    const ready = this.#pool.readySigners(home.tokens);
     return (home.waiting * this.#tokenTime.expectUs(job)) / 1000 / Math.max(1, ready);
   }
 }
 
 interface Home {
+  readonly tokens: readonly string[];
   readonly queue: FairQueue;
   /** Jobs in the queue that have not ended. */
   waiting: number;

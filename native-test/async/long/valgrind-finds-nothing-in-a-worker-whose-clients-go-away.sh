@@ -10,16 +10,14 @@ exec_nginx() {
     --suppressions="$dir/nginx.supp" --log-file="$dir/valgrind.%p" "$(command -v nginx)" "$@"
 }
 
-# NGINX frees its pools with its process, and itself leaves a few of its own blocks behind.
 cat >"$dir/nginx.supp" <<'SUPP'
 {
-   what nginx allocates for its cycle and its environment
+   what nginx itself leaves behind
    Memcheck:Leak
    match-leak-kinds: definite
-   ...
-   fun:ngx_*
-   ...
-   fun:main
+   fun:malloc
+   fun:ngx_alloc
+   fun:ngx_set_environment
 }
 SUPP
 

@@ -18,6 +18,7 @@ import {
   typeOf,
 } from '../pool/messages.js';
 import { spawnSigner } from '../pool/signer-process.js';
+import { openSocket } from '../read-in-place.js';
 
 const token = createToken({ keys: [{ label: 'p256', type: 'p256' }] });
 tap.teardown(() => token.remove());
@@ -112,9 +113,14 @@ test('a signer that hangs does not outlive its front', async (t) => {
   const program = `
     import { spawnSigner } from './src/pool/signer-process.ts';
     import { encodeConfigure } from './src/pool/messages.ts';
-    const child = spawnSigner({ environment: { SOFTHSM2_CONF: process.env.SOFTHSM2_CONF } });
-    child.stdio[3].write(encodeConfigure(${JSON.stringify(CONFIGURATION)}, Buffer.from('${token.pin}')));
-    child.stdio[3].once('data', () => { child.kill('SIGSTOP'); console.log(child.pid); });`;
+    import { openSocket } from './src/read-in-place.ts';
+    const { child, fd } = spawnSigner({ environment: { SOFTHSM2_CONF: process.env.SOFTHSM2_CONF } });
+    let told = false;
+    const socket = openSocket(fd, () => {
+      if (!told) { child.kill('SIGSTOP'); console.log(child.pid); }
+      told = true;
+    });
+    socket.write(encodeConfigure(${JSON.stringify(CONFIGURATION)}, Buffer.from('${token.pin}')));`;
   const front = spawn(
     process.execPath,
     [`--import=${import.meta.resolve('tsx')}`, '--input-type=module', '-e', program],
@@ -143,17 +149,16 @@ function isRunning(pid: number): boolean {
 
 /** A signer, and what it sends, frame by frame. */
 function start(t: Test): { child: ChildProcess; socket: Socket; next(): Promise<Buffer> } {
-  const child = spawnSigner(token.tokenConfig());
+  const { child, fd } = spawnSigner(token.tokenConfig());
   t.teardown(() => child.kill('SIGKILL'));
-  const socket = child.stdio[3] as Socket;
   const frames: Buffer[] = [];
   const reader = new FrameReader();
   let wake = () => {};
-  socket.on('error', () => {});
-  socket.on('data', (chunk) => {
+  const socket = openSocket(fd, (chunk) => {
     reader.push(chunk, (frame) => frames.push(Buffer.from(frame)));
     wake();
   });
+  socket.on('error', () => {});
   const next = async () => {
     while (!frames[0]) {
       await new Promise<void>((resolve) => {

@@ -181,6 +181,10 @@ test('two tokens with the same key serve it together', async (t) => {
     2,
   );
   t.match(key, { label: 'at left', tokens: ['left', 'right'] });
+  t.same(
+    [['left'], ['left', 'right'], ['other']].map((tokens) => pool.readySigners(tokens)),
+    [1, 2, 0],
+  );
   process.kill(pool.signers()[0]?.pid ?? 0, 'SIGKILL');
   await until(() => pool.signers()[0]?.restarts === 1);
   t.ok((await sign(pool, newJob(key, P256, MESSAGE))).ok);

@@ -36,12 +36,14 @@ interface Measured {
 const [serversFile = '', faultyctl = '', faults = ''] = process.argv.slice(2);
 const KINDS = ['ec TLSv1.2', 'ec TLSv1.3', 'rsa TLSv1.2', 'rsa TLSv1.3', 'plain'];
 const servers = readFileSync(serversFile, 'utf8').trim().split('\n').map(parseServer);
+const rivals = servers.filter(({ name }) => name !== 'beside');
 
 for (const [name, value] of Object.entries(machine())) console.log(`${name.padEnd(8)} ${value}`);
 console.log(`\n${CONCURRENT} concurrent full handshakes, ${TURNS} turns of ${RUN_S} s; medians\n`);
 const rows = [['key', 'token', 'file /s', 'waiting /s', 'async /s', 'async/file', 'async/waiting', 'CPU async/file']];
 for (const kind of KINDS.slice(0, 4)) rows.push(await compare(kind, kind.startsWith('ec') ? 2 : 10));
 console.log(table(rows));
+await beside('ec TLSv1.3');
 await picture('ec TLSv1.3');
 await steady('ec TLSv1.3');
 
@@ -52,9 +54,9 @@ function parseServer(line: string): Server {
 
 async function compare(kind: string, tokenMs: number): Promise<string[]> {
   setLatency(tokenMs);
-  const runs = servers.map(() => [] as Measured[]);
+  const runs = rivals.map(() => [] as Measured[]);
   for (let turn = 0; turn < TURNS; turn += 1)
-    for (const [i, server] of servers.entries()) runs[i]?.push(await load(server, kind));
+    for (const [i, server] of rivals.entries()) runs[i]?.push(await load(server, kind));
   const [file, waiting, async] = runs.map((all) => ({
     perS: median(all.map((run) => run.perS)),
     workerUs: median(all.map((run) => run.workerUs)),
@@ -68,6 +70,19 @@ async function compare(kind: string, tokenMs: number): Promise<string[]> {
     (async.perS / waiting.perS).toFixed(2),
     `${(async.workerUs / file.workerUs).toFixed(2)} (${async.workerUs.toFixed(0)}/${file.workerUs.toFixed(0)} µs)`,
   ];
+}
+
+/** What the preload library costs those whose keys are in files. */
+async function beside(kind: string): Promise<void> {
+  const pair = servers.filter(({ name }) => name === 'file' || name === 'beside');
+  const used = pair.map(() => [] as number[]);
+  for (let turn = 0; turn < TURNS; turn += 1)
+    for (const [i, server] of pair.entries()) used[i]?.push((await load(server, kind)).workerUs);
+  const [file = Number.NaN, besides = Number.NaN] = used.map(median);
+  const ratio = (besides / file).toFixed(3);
+  console.log(
+    `\nkey in a file, ${kind}: ${ratio} of the worker's CPU with the preload library (${besides.toFixed(0)}/${file.toFixed(0)} µs)`,
+  );
 }
 
 /** wrk makes a new connection for each page and never resumes a session. */
@@ -95,7 +110,7 @@ async function picture(kind: string): Promise<void> {
   const points: { tokenMs: number; name: string; perS: number; plainMs: number }[] = [];
   for (const tokenMs of LATENCIES_MS) {
     setLatency(tokenMs);
-    for (const server of servers) {
+    for (const server of rivals) {
       const probes = probe(server);
       const { perS } = await load(server, kind);
       points.push({ tokenMs, name: server.name, perS, plainMs: median(await probes.end()) });
@@ -143,7 +158,7 @@ async function steady(kind: string): Promise<void> {
   setLatency(STEADY_LATENCY_MS);
   console.log(`\nA plain page at ${STEADY_PER_S} handshakes/s (${kind}, token ${STEADY_LATENCY_MS} ms):\n`);
   const rows = [['', 'median ms', 'p99 ms', 'slowest ms', 'failed']];
-  for (const server of servers.filter(({ name }) => name !== 'waiting')) {
+  for (const server of rivals.filter(({ name }) => name !== 'waiting')) {
     const turns: number[][] = [];
     let failed = 0;
     for (let turn = 0; turn < 3; turn += 1) {

@@ -6,7 +6,8 @@ export interface Pool {
   /**
    * Hands a job to the signer that holds its key and has the fewest jobs, if one has room (2 jobs per session at most lie at a
    * signer: one that it works on and one that waits, so that the token is never idle). False if none has room now.
-   * A finished job is not handed on; true then.
+   * A finished job is not handed on; true then. One whose tokens are all out of use is finished `unavailable`; true as well.
+   * A job that was lost once goes to another token, if one can sign with its key.
    */
   offer(job: SignJob): boolean;
   /** Whether a signer that lives or will be replaced holds the key. */

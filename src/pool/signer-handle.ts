@@ -95,7 +95,12 @@ export class SignerHandle {
   }
 
   hasRoomFor(spkiSha256: string): boolean {
-    return this.#state === 'ready' && this.#jobs.size < JOBS_PER_SIGNER_MAX && this.#keys.has(spkiSha256);
+    return this.#jobs.size < JOBS_PER_SIGNER_MAX && this.canSignWith(spkiSha256);
+  }
+
+  /** Whether it has the key and takes jobs, be it busy at the moment. */
+  canSignWith(spkiSha256: string): boolean {
+    return this.#state === 'ready' && this.#keys.has(spkiSha256);
   }
 
   /** Which keys it says that it has, by SPKI SHA-256. */

@@ -119,7 +119,7 @@ test('a signature that does not verify is not returned, and its token is out of 
   await until(() => pool.signers().every(({ state }) => state === 'dead'));
   t.match(pool.signers()[0], { lastError: /quarantined: key "private"/ });
   t.notOk(pool.holds(key.key.spkiSha256));
-  t.notOk(pool.offer(newJob(key, P256, MESSAGE).job));
+  t.match(await sign(pool, newJob(key, P256, MESSAGE)), { ok: false, error: { code: 'unavailable' } });
 });
 
 test('a signer that hangs is killed and replaced, and its jobs go to another', async (t) => {

@@ -42,8 +42,9 @@ class Supervisor implements Pool, TokenListener {
 
   offer(job: SignJob): boolean {
     if (job.finished) return true;
-    const signer = this.#closing ? undefined : this.#leastLoaded(job.key.spkiSha256);
-    if (!signer) return false;
+    if (this.#closing) return false;
+    const signer = this.#leastLoaded(job.key.spkiSha256, this.#elsewhere(job));
+    if (!signer) return this.#isHopeless(job);
     job.attempts++;
     job.handedMs = performance.now();
     signer.hand(job);
@@ -113,8 +114,21 @@ class Supervisor implements Pool, TokenListener {
     for (const job of jobs) this.#tryAgain(job);
   }
 
-  #leastLoaded(spkiSha256: string): SignerHandle | undefined {
-    const signers = this.#signers;
+  /** The signers for a job: one that was lost goes to another token if it can, since the rest of its own are likely to fail as well. */
+  #elsewhere({ attempts, token, key }: SignJob): readonly SignerHandle[] {
+    if (attempts === 0) return this.#signers;
+    const others = this.#signers.filter((signer) => signer.token !== token && signer.canSignWith(key.spkiSha256));
+    return others.length > 0 ? others : this.#signers;
+  }
+
+  /** What waits for tokens that are out of use is refused now, not at its deadline. */
+  #isHopeless(job: SignJob): boolean {
+    if (this.holds(job.key.spkiSha256)) return false;
+    this.#fail(job, 'unavailable', 'every token that holds the key is out of use; see signet status');
+    return true;
+  }
+
+  #leastLoaded(spkiSha256: string, signers: readonly SignerHandle[]): SignerHandle | undefined {
     this.#turn++;
     let best: SignerHandle | undefined;
     for (let i = 0; i < signers.length; i++) {

@@ -206,6 +206,7 @@ export class TokenSigners {
       place.timer = undefined;
     }
     this.#log.error({ error: why, remedy }, 'token is out of use');
+    this.#listener.onRoom();
   }
 }
 

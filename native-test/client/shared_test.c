@@ -400,7 +400,7 @@ static void no_descriptor_is_left_behind(void **state) {
         signet_client_free(client);
     }
     WAIT_FOR(fake_count(scene->service).open == 0);
-    /* The fake service counts a connection as closed just before it closes its descriptor, which is one of this process too. */
+    /* The fake service counts a connection as closed just before it closes its descriptor, one of this process too. */
     WAIT_FOR(open_descriptors() <= before);
     assert_int_equal(open_descriptors(), before);
 }

@@ -2,8 +2,9 @@
 # handshakes block as without the preload library, and pass.
 source "$(dirname "$0")/lib.sh"
 
+# To be started with &: exec, so that $! is the program and not a shell before it.
 as_others() {
-  LD_PRELOAD="$preload" OPENSSL_CONF="$dir/openssl.cnf" "$@"
+  exec env LD_PRELOAD="$preload" OPENSSL_CONF="$dir/openssl.cnf" "$@"
 }
 
 # then_it_serves NAME

@@ -11,7 +11,7 @@ const CALLERS = 4;
 const TOKEN_US = 2_000;
 const TIMEOUT_MS = 5_000;
 /** The goal is 250 ms; the rest is what a busy machine may add. */
-const ANSWERED_MS_MAX = 250 + 250;
+const ANSWERED_MS_MAX = 250 + 500;
 const WHOLE_MS_MAX = 2_000;
 
 t.test(

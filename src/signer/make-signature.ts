@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import pkcs11js from 'pkcs11js';
 import type { Algorithm, HashName } from '../algorithms.js';
 import { ecdsaDer } from './der.js';
@@ -38,7 +38,7 @@ export function makeSignature(
 /** What the mechanism takes: the digest, for PKCS#1 v1.5 inside its DigestInfo, for Ed25519 the message itself. */
 function tokenInput(algorithm: Algorithm, input: Buffer, inputIsDigest: boolean): Buffer {
   if (algorithm.hash === undefined) return input;
-  const digest = inputIsDigest ? input : createHash(algorithm.hash).update(input).digest();
+  const digest = inputIsDigest ? input : hash(algorithm.hash, input, 'buffer');
   return algorithm.padding === 'pkcs1' ? digestInfo(algorithm.hash, digest) : digest;
 }
 

@@ -7,7 +7,7 @@
  */
 import { loadavg } from 'node:os';
 import { createToken } from '../test/fixtures/softhsm-token.js';
-import { type FloorMechanism, runFloor } from './floor/run-floor.js';
+import { type FloorMechanism, runFloor, wakeUs } from './floor/run-floor.js';
 import { type Measured, median } from './measured.js';
 import { childrenOf, cpuUs, pssMb } from './path/processes.js';
 import { type BenchService, startBenchService } from './path/running-service.js';
@@ -65,6 +65,7 @@ try {
   for (const [name, value] of Object.entries(machine())) console.log(`${name.padEnd(8)} ${value}`);
   if ((loadavg()[0] ?? 0) > BUSY_LOAD)
     console.log('\nThe machine is busy with other things: these figures are worth little.');
+  console.log(`wake     a round trip between two C processes adds ${wakeUs()} us; a signature makes two such trips`);
   console.log(`\n${SIGNERS} signer against ${SIGNERS} session of a C loop; ${TURNS} turns of ${RUN_SECONDS} s each\n`);
   for (const one of CASES) gates.push(...report(one, measure(service, one)));
   gates.push(...memoryGates(service));

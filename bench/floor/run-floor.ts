@@ -25,3 +25,11 @@ export function runFloor(token: TestToken, wish: FloorWish): Measured {
   const env = { ...process.env, ...token.tokenConfig().environment };
   return JSON.parse(execFileSync(PROGRAM, args, { env, encoding: 'utf8' }));
 }
+
+/**
+ * What a round trip over a Unix socket takes beyond the other side's work, in microseconds (wake.c): the machine's part in what
+ * any service in another process adds, whatever it is written in.
+ */
+export function wakeUs(): number {
+  return Number(execFileSync(join(import.meta.dirname, '../../build/bench/wake'), { encoding: 'utf8' }));
+}

@@ -41,7 +41,7 @@ export class AppendFile {
   #fd: number;
   #mine: boolean;
   #bytes: number;
-  /** The file ends with a part of a line: before the next line it needs a line feed. */
+  /** The file ends without a line feed: the next line needs one before it. */
   #torn = false;
   #rotateAtBytes: number;
   #dirty = false;
@@ -156,6 +156,7 @@ export class AppendFile {
       }
       void syncAndClose(this.#fd, this.#log).then(() => syncFolder(dirname(file)));
       this.#fd = next;
+      this.#torn = false;
       this.#bytes = 0;
       this.#rotateAtBytes = rotateBytes;
     } catch (err) {

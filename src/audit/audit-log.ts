@@ -163,12 +163,12 @@ export class AuditLog {
   }
 }
 
-/** How many lines, each with its line feed, the first `bytes` hold. */
+/** How many lines the first `bytes` hold. One that lacks nothing but its line feed is whole: the next write begins with that. */
 function wholeLines(pending: readonly Pending[], bytes: number): number {
   let left = bytes;
   const torn = pending.findIndex(({ line }) => {
-    left -= Buffer.byteLength(line) + 1;
-    return left < 0;
+    left -= Buffer.byteLength(line);
+    return left-- < 0;
   });
   return torn < 0 ? pending.length : torn;
 }

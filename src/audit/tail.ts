@@ -3,9 +3,9 @@ import { SignetError } from '../errors.js';
 import { type Head, openLine } from './record.js';
 
 export interface Tail {
-  /** The head behind the last whole line; undefined where there is none yet. */
+  /** The head behind the last whole line, its line feed or not; undefined where there is none yet. */
   readonly head: Head | undefined;
-  /** Whether bytes follow the last line feed: a line whose writer died. */
+  /** Whether bytes follow the last line feed: a line whose writer died, or one that lacks only its line feed. */
   readonly torn: boolean;
 }
 
@@ -16,10 +16,10 @@ export interface Tail {
 export function readTail(file: string): Tail {
   const text = readEnd(file);
   const lines = text.toString().split('\n');
-  const torn = lines.pop() !== '';
-  if (lines.length === 0) return { head: endOf(`${file}.1`), torn };
+  const torn = lines.at(-1) !== '';
   const head = lastHead(lines);
   if (head) return { head, torn };
+  if (lines.length === 1) return { head: endOf(`${file}.1`), torn };
   throw new SignetError(
     'invalid_argument',
     `expected an audit file of signet, but the last line of ${file} is not one of its lines; move it away or name another file`,
@@ -37,7 +37,7 @@ function lastHead(lines: readonly string[]): Head | undefined {
 
 function endOf(file: string): Head | undefined {
   try {
-    return lastHead(readEnd(file).toString().split('\n').slice(0, -1));
+    return lastHead(readEnd(file).toString().split('\n'));
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw thrown;

@@ -36,6 +36,17 @@ test: packages-test build tap
 test-long: packages-test build tap
 	exec node --import=tsx scripts/run-tests.ts long $(ONLY)
 
+##   make soak         the goals of docs/reliability.md at their own length; FOR=minutes for each, ONLY=L1,F4 picks goals
+.PHONY: soak
+soak: packages-test build tap
+	status=0; SIGNET_SOAK_MINUTES=$(or $(FOR),0) node --import=tsx scripts/run-tests.ts soak $(ONLY) || status=$$?; \
+	$(MAKE) reliability; exit $$status
+
+##   make reliability  brings docs/reliability.md up to date with what the tests measured last
+.PHONY: reliability
+reliability: node_modules
+	node --import=tsx scripts/reliability-report.ts build/reliability docs/reliability
+
 ##   make bench        speed against the floor of the token itself
 .PHONY: bench
 bench: packages-test build

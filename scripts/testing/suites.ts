@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { GoalId } from '../../test/reliability/goals.js';
 
 /** One entry of `make test`. */
 export interface Suite {
@@ -10,6 +11,8 @@ export interface Suite {
   /** Killed after this, in seconds. */
   readonly limitS: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The goal of test/reliability/goals.ts of which the suite as a whole is a proof: none of its tests may fail. */
+  readonly goal?: GoalId;
 }
 
 /** Two cores are what a small machine has; the tests wait more than they compute. */
@@ -18,6 +21,7 @@ const CHECK_LIMIT_S = 300;
 const SUITE_LIMIT_S = 1200;
 const SCRIPT_LIMIT_S = 300;
 const LONG_LIMIT_S = 1500;
+const SOAK_LIMIT_S = 7200;
 const PKCS11_EXPORTS = ['build/native/signet-pkcs11.so', 'C_GetFunctionList', 'C_GetInterface', 'C_GetInterfaceList'];
 const ASYNC_EXPORTS = [
   'build/native/signet_async.so',
@@ -46,6 +50,18 @@ export function longSuites(): Suite[] {
     ...scripts('nginx/long', LONG_LIMIT_S),
     ...scripts('async/long', LONG_LIMIT_S),
   ];
+}
+
+/** The tests of goals that have a longer form: each file that sizes itself by it is a suite of its own, named by its goal. */
+export function soakSuites(): Suite[] {
+  const files = readdirSync('test').filter((file) => /^(load|fault|bad)-[LFB]\w+\.test\.ts$/.test(file));
+  const soaks = files.filter((file) => readFileSync(join('test', file), 'utf8').includes("'./reliability/soak.js'"));
+  return soaks.sort().map((file) => ({
+    name: `soak: ${file.replace(/^\w+-|\.test\.ts$/g, '')}`,
+    command: ['tap', '--reporter=tap', `--timeout=${SOAK_LIMIT_S}`, join('test', file)],
+    counts: 'tap',
+    limitS: SOAK_LIMIT_S,
+  }));
 }
 
 function checks(): Suite[] {
@@ -100,6 +116,7 @@ function nativeTests(target: string, limitS: number, environment: Suite['environ
       counts: 'tap',
       limitS,
       environment: { ...CMOCKA_TAP, ...environment },
+      ...(target !== 'test' && { goal: 'B8' as const }),
     }));
 }
 

@@ -1,0 +1,33 @@
+/** What the service has to reach under load, under faults and from bad input. Every goal has a test that is named after it. */
+export const GOALS = {
+  L1: 'P-256: at least 1,800 signatures/s for 10 min, p99 ≤ 25 ms, p99.9 ≤ 250 ms, no error; RSA-2048: at least 0.9 of a C loop on the token',
+  L3: 'a token of 2 ms × 2 sessions asked 2 and 5 times what it can: goodput ≥ 90 % of its peak, refused in ≤ 10 ms (p99) with RESOURCE_EXHAUSTED, accepted p99 ≤ 250 ms, ≤ 64 MiB more memory, as before ≤ 1 s afterwards',
+  L4: "one client at 10 times its quota: the others' p99 ≤ 2 times what it is without, no error",
+  L5: '1,000,000 signatures, each verified, and 100,000 reconnects: ≤ 1 MiB more memory for 100,000 of them after warm-up, descriptors and sessions constant',
+  L6: '1,024 requests in flight on a connection, 1,000 connections; more is refused, not queued',
+  F1: 'all sessions invalid at once (the token restarts): the service is not restarted, ≥ 99.9 % signed from 1 s after',
+  F2: 'one C_SignInit and one C_Sign reach the token for a signature, and nothing else',
+  F3: 'persistent CKR_DEVICE_ERROR: the breaker opens after ≤ 4 in a row or 10 in 60 s, then UNAVAILABLE in ≤ 10 ms, ≤ 1 probe/s, closed ≤ 1 s after the token is back',
+  F4: 'a C_Sign that never returns: answered by its deadline + 50 ms, the other signers keep ≥ 90 % of their share, replaced ≤ 2 s later',
+  F5: 'the module dies of SIGSEGV: what was in flight is signed by another or answered UNAVAILABLE in ≤ 250 ms, whole again ≤ 2 s; a series of crashes is held back',
+  F6: 'a wrong PIN costs one C_Login in all, also across restarts of signers and service',
+  F7: 'corrupt signatures and those of another key: with verify: always none of 10,000 leaves and the first shuts the token; with the sample it is shut within the sample',
+  F8: 'a second token with the same key: failover ≤ 1 s, ≤ 0.1 % failed',
+  F9: 'SIGTERM under full load: no accepted request lost, exit ≤ 5 s; a service replaced by another: no handshake fails',
+  F10: 'certificates and authorities of mTLS rotated under load: no call fails; half-written or mismatched files change nothing',
+  F12: "the service killed while NGINX serves: a handshake fails within the client's time, works ≤ 1 s after the service is back without a reload",
+  F13: 'a reload of a bad configuration: the old one stays, an error with line and column, no request lost',
+  B1: '1,000,000 generated and changed messages: what is accepted is what is specified; nothing of another protocol',
+  B1b: 'what remains is stated: 64 bytes of tls12-server are the caller’s choice; the 201-byte certificate body is refused; a CA key has no TLS use',
+  B2: 'every wrong pair of key, scheme and digest length: none reaches C_SignInit, no crash',
+  B3: 'no way to decrypt or unwrap: in no API, no list of symbols, no spy log',
+  B4: 'the whole matrix of client, key and use: default deny; unknown and forbidden are told alike',
+  B5: 'a message over 64 KiB is refused at its length prefix, ≤ 8 MiB more memory',
+  B6: "HTTP/2 rapid reset, 10,000/s: signatures in progress never exceed the pool, the others' p99 ≤ 2 times what it is without",
+  B7: 'slow-loris, half-open, garbage, no deadline, 100,000 empty connections: everything released in ≤ 30 s',
+  B8: 'every C parser fuzzed with ASan and UBSan, valgrind and TSan on 8 threads: no finding',
+  B11: 'the PIN stands in no log, argv, environ or error message',
+  B12: 'audit lines are attempts, OK lines are OK answers, under faults and across restarts',
+} as const;
+
+export type GoalId = keyof typeof GOALS;

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { AuditLog } from './audit/audit-log.js';
 import type { Caller } from './caller.js';
 import { SignetError } from './errors.js';
 import type { SignRequest } from './gen/signet/v1/sign.js';
@@ -9,6 +8,7 @@ import type { FinishedAttempt } from './metrics/attempt-metrics.js';
 import type { CurrentPolicy } from './policy/current-policy.js';
 import type { Question } from './policy/policy.js';
 import type { Scheduler } from './scheduler/scheduler.js';
+import type { AuditTrail } from './shared-state.js';
 import type { Outcome, SignJob, Use } from './sign-job.js';
 import { type ParsedRequest, parseSignRequest } from './sign-request.js';
 import type { Cancel, Client, Signing } from './signing.js';
@@ -19,7 +19,7 @@ export interface Stations {
   readonly keys: KeyRing;
   readonly scheduler: Scheduler;
   /** Undefined: attempts are not recorded. */
-  readonly audit: AuditLog | undefined;
+  readonly audit: AuditTrail | undefined;
   /** Told of every request with its answer; undefined if nobody counts. */
   readonly observe: ((attempt: FinishedAttempt) => void) | undefined;
   readonly log: Logger;

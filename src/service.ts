@@ -8,6 +8,7 @@ import type { Config } from './config/schema.js';
 import { Desk } from './desk.js';
 import { DisabledKeys } from './keys/disabled-keys.js';
 import { KeyRing } from './keys/key-ring.js';
+import { LatchFile } from './latch/latch-file.js';
 import { createLog } from './log.js';
 import { Metrics } from './metrics/metrics.js';
 import type { Measured } from './metrics/service-metrics.js';
@@ -20,6 +21,7 @@ import { createPool } from './pool/supervisor.js';
 import { Reload } from './reload.js';
 import { reloadableCertificates, reloadableLimits, reloadableLog, reloadablePolicy } from './reloadable-parts.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import type { SharedState } from './shared-state.js';
 import { Notifier } from './systemd/notifier.js';
 import { PassedSockets } from './systemd/passed-sockets.js';
 import { startGrpcTransport } from './transport/grpc/grpc-transport.js';
@@ -42,12 +44,15 @@ export async function serve(configFile: string): Promise<void> {
   const reload = new Reload(configFile, config, log);
   const onHangup = () => void systemd.reloading(() => reload.run());
   process.on('SIGHUP', onHangup);
+  const memory = new MemoryState(config.limits);
+  const latch = new LatchFile(config.state_dir);
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
+  const shared: SharedState = { quotas: memory, duplicates: memory, latch, audit };
   const metrics = config.metrics && new Metrics();
-  const pool = createPool(config.tokens, log, readPin);
+  const pool = createPool(config.tokens, log, readPin, shared.latch);
   const transports: Transport[] = [];
   try {
-    const stations = joinStations(config, log, pool, audit, metrics);
+    const stations = joinStations(config, log, pool, shared, metrics);
     reload.add(reloadablePolicy(stations.current, stations.policyParts));
     reload.add(reloadableLimits(config.limits), reloadableLog(log));
     await keysKnown(pool);
@@ -90,14 +95,14 @@ function joinStations(
   config: Config,
   log: Logger,
   pool: Pool,
-  audit: AuditLog | undefined,
+  shared: SharedState,
   metrics: Metrics | undefined,
 ) {
   const keys = new KeyRing(config.catalogue_file, new DisabledKeys(config.state_dir), log);
   pool.onKeys = (found) => keys.replace(found);
   const scheduler = new Scheduler(pool, config.limits.queue_jobs_max);
   const policyParts = {
-    shared: new MemoryState(config.limits),
+    shared,
     tally: { duplicates: 0, duplicateRefusals: 0, quotaRefusals: 0 },
     nowMs: Date.now,
   };
@@ -106,7 +111,7 @@ function joinStations(
     current,
     keys,
     scheduler,
-    audit,
+    audit: shared.audit,
     observe: metrics && ((attempt) => metrics.observe(attempt)),
     log,
     allKeysKnown: () => pool.allKeysKnown(),

@@ -16,6 +16,7 @@ import { pino } from 'pino';
 import { type Algorithm, algorithmNamed } from '../../src/algorithms.js';
 import { readPin } from '../../src/config/pin.js';
 import type { ServedKey } from '../../src/keys/served-key.js';
+import { LatchFile } from '../../src/latch/latch-file.js';
 import type { Pool } from '../../src/pool/pool.js';
 import type { SignJob } from '../../src/sign-job.js';
 import { createToken, type TestToken } from '../../test/fixtures/softhsm-token.js';
@@ -93,7 +94,7 @@ async function run(token: TestToken): Promise<void> {
 }
 
 async function startPool(token: TestToken): Promise<{ pool: Pool; keys: readonly ServedKey[] }> {
-  const pool = createPool([token.tokenConfig()], pino({ level: 'warn' }), readPin);
+  const pool = createPool([token.tokenConfig()], pino({ level: 'warn' }), readPin, new LatchFile(token.folder));
   const keys = await new Promise<readonly ServedKey[]>((resolve) => {
     pool.onKeys = resolve;
   });

@@ -14,12 +14,13 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   gen: [],
   config: [],
   audit: [],
+  latch: [],
   metrics: [],
   systemd: [],
   'token-admin': [],
   x509: [],
   admin: ['transport', 'keys', 'scheduler', 'pool'],
-  cli: ['admin', 'audit', 'token-admin', 'x509', 'transport', 'policy', 'keys', 'root-program'],
+  cli: ['admin', 'audit', 'latch', 'token-admin', 'x509', 'transport', 'policy', 'keys', 'root-program'],
 };
 /** Files of src/ that join everything. */
 const PROGRAMS = ['desk.ts', 'service.ts', 'reloadable-parts.ts', 'main.ts'];

@@ -17,8 +17,8 @@ import { pino } from 'pino';
 import t from 'tap';
 import { until } from '../../test/fixtures/until.js';
 import type { SignetError } from '../errors.js';
+import type { AttemptRecord } from '../shared-state.js';
 import { AuditLog, type AuditOptions } from './audit-log.js';
-import type { AttemptRecord } from './record.js';
 import { verifyAudit } from './verify.js';
 
 const log = pino({ level: 'silent' });

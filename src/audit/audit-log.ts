@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { SignetError } from '../errors.js';
+import type { AttemptRecord, AuditTrail } from '../shared-state.js';
 import { AppendFile, type AppendFileOptions, type WriteSync } from './append-file.js';
-import { type AttemptRecord, attemptFields, type Head, lostFields, NO_HASH, sealLine, startFields } from './record.js';
+import { attemptFields, type Head, lostFields, NO_HASH, sealLine, startFields } from './record.js';
 import { readTail } from './tail.js';
 
 export interface AuditOptions extends AppendFileOptions {
@@ -31,7 +32,7 @@ interface Pending {
  * handled all lines go out in one write(2), then the answers leave. A line is in the file as a whole, or its attempt is lost:
  * then a `lost` line follows as soon as one can be written.
  */
-export class AuditLog {
+export class AuditLog implements AuditTrail {
   readonly #options: AuditOptions;
   readonly #log: Logger;
   readonly #file: AppendFile;

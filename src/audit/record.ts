@@ -1,24 +1,5 @@
 import { hash } from 'node:crypto';
-
-/** One attempt to get a signature. Times are microseconds; `sha256` is of what was to be signed, in hexadecimal. */
-export interface AttemptRecord {
-  readonly principal: string;
-  /** Who it was for the operating system or TLS: see describeCaller. */
-  readonly caller: string;
-  readonly key: string;
-  readonly label: string;
-  readonly use: string;
-  readonly scheme: string;
-  /** `ok`, or an ErrorWord. */
-  readonly outcome: string;
-  /** The token that worked on it last; empty if none did. */
-  readonly token: string;
-  readonly queueUs: number;
-  readonly tokenUs: number;
-  readonly sha256: string;
-  /** The caller's attempt_id in hexadecimal, empty if it sent none: a retry has that of the first try. */
-  readonly attempt: string;
-}
+import type { AttemptRecord } from '../shared-state.js';
 
 /** Written at each start of the service. */
 export interface StartRecord {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SignetError } from '../errors.js';
-import { replaceFile } from './catalogue-file.js';
+import { replaceFile } from '../replace-file.js';
 
 /** The keys that an administrator took out of use; kept in a file of the state folder, so that they stay so across restarts. */
 export class DisabledKeys {

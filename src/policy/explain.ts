@@ -1,10 +1,10 @@
 import type { Algorithm } from '../algorithms.js';
 import type { ServedKey } from '../keys/served-key.js';
+import type { Quotas } from '../shared-state.js';
 import { USES, type Use } from '../sign-job.js';
 import { type Allowance, allowancesOf, type PolicyConfig } from './grants.js';
 import { forbiddingMark, type Marks } from './key-marks.js';
 import { type Mismatch, mismatch, type Rule } from './rules.js';
-import type { SharedState } from './shared-state.js';
 import { recogniseUse } from './tls-message.js';
 import { groupOf } from './tls12-server-message.js';
 
@@ -28,12 +28,12 @@ export interface Explanation {
 /** Whether and why a configuration gives a principal what it asks. By the rules of `createPolicy`, but for quotas and duplicates. */
 export function explain(
   config: PolicyConfig,
-  shared: SharedState,
+  quotas: Quotas,
   principal: string,
   key: ServedKey,
   hypothesis: Hypothesis,
 ): Explanation {
-  const allowance = allowancesOf(config, shared)(principal, key);
+  const allowance = allowancesOf(config, quotas)(principal, key);
   if (!allowance) return { given: [], shown: undefined, inTheWay: [] };
   const trials = hypothesis.algorithms.flatMap((algorithm) => trialsOf(hypothesis, algorithm, key, allowance));
   const given = trials.flatMap((trial) => {

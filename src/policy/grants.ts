@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js';
 import { SignetError } from '../errors.js';
 import type { ServedKey } from '../keys/served-key.js';
+import type { Quotas, SharedState } from '../shared-state.js';
 import { USES, type Use } from '../sign-job.js';
 import type { Tls12Group } from '../tls-groups.js';
 import { forbiddingMark, type Marks, marksOf, USES_OF_TLS13_ONLY } from './key-marks.js';
@@ -8,7 +9,6 @@ import { keyNames } from './key-names.js';
 import type { Decision, Policy, Question } from './policy.js';
 import { identifier } from './principals.js';
 import { isExpired, type Limit, mismatch, type Rule, rulesByPrincipal } from './rules.js';
-import type { SharedState } from './shared-state.js';
 import { recogniseUse } from './tls-message.js';
 import { groupOf } from './tls12-server-message.js';
 
@@ -24,7 +24,7 @@ export interface PolicyTally {
 }
 
 export interface PolicyParts {
-  readonly shared: SharedState;
+  readonly shared: Pick<SharedState, 'quotas' | 'duplicates'>;
   readonly tally: PolicyTally;
   /** Milliseconds since 1970, for the expiry of grants. */
   readonly nowMs: () => number;
@@ -32,7 +32,7 @@ export interface PolicyParts {
 
 /** The policy of a configuration. It keeps no reference to keys that are gone. */
 export function createPolicy(config: PolicyConfig, parts: PolicyParts): Policy {
-  const allowances = allowancesOf(config, parts.shared);
+  const allowances = allowancesOf(config, parts.shared.quotas);
   return {
     identify: identifier(config.principals),
     decide: (principal, key, question) => {
@@ -58,7 +58,7 @@ export interface Allowance {
 /** Resolves grants once per principal and key object; a changed key is a new object, and the old one's entry goes with it. */
 export function allowancesOf(
   config: PolicyConfig,
-  shared: SharedState,
+  quotas: Quotas,
 ): (principal: string, key: ServedKey) => Allowance | undefined {
   const meansKey = keyNames(config.key_groups);
   const resolve = (rules: readonly Rule[], key: ServedKey): Allowance => {
@@ -67,7 +67,7 @@ export function allowancesOf(
     return { rules: own, groups, marks: marksOf(key, config.keys, meansKey) };
   };
   const principals = new Map(
-    [...rulesByPrincipal(config, shared)].map(([name, rules]) => [
+    [...rulesByPrincipal(config, quotas)].map(([name, rules]) => [
       name,
       { rules, known: new WeakMap<ServedKey, Allowance>() },
     ]),
@@ -129,10 +129,10 @@ function decideUse(
   return refused;
 }
 
-function wasSignedBefore({ key }: ServedKey, question: Question, { shared, tally }: PolicyParts): boolean {
+function wasSignedBefore({ key }: ServedKey, question: Question, { shared: { duplicates }, tally }: PolicyParts): boolean {
   const { algorithm, inputSha256, attemptId } = question;
   const { spkiSha256 } = key;
-  if (!shared.isDuplicate({ messageSha256: inputSha256, spkiSha256, scheme: algorithm.scheme, attemptId }))
+  if (!duplicates.isDuplicate({ messageSha256: inputSha256, spkiSha256, scheme: algorithm.scheme, attemptId }))
     return false;
   tally.duplicates++;
   return true;

@@ -1,10 +1,10 @@
 import type { Limits } from '../config/schema.js';
-import { SeenMessages, type SignedMessage } from './seen-messages.js';
-import type { Quota, SharedState } from './shared-state.js';
+import type { Duplicates, Quota, Quotas, SignedMessage } from '../shared-state.js';
+import { SeenMessages } from './seen-messages.js';
 import { TokenBucket } from './token-bucket.js';
 
-/** The shared state of a front that is alone. */
-export class MemoryState implements SharedState {
+/** Quotas and duplicates of a front that is alone. */
+export class MemoryState implements Quotas, Duplicates {
   readonly #limits: Pick<Limits, 'duplicate_window_ms'>;
   readonly #nowMs: () => number;
   readonly #quotas = new Map<string, TokenBucket>();

@@ -1,9 +1,9 @@
 import type { Algorithm } from '../algorithms.js';
 import type { Config } from '../config/schema.js';
+import type { Quota, Quotas } from '../shared-state.js';
 import { USES, type Use } from '../sign-job.js';
 import type { Tls12Group } from '../tls-groups.js';
 import type { Decision } from './policy.js';
-import type { Quota, SharedState } from './shared-state.js';
 
 type GrantConfig = Config['grants'][number];
 
@@ -55,19 +55,19 @@ export function isExpired({ expiresMs }: Rule, nowMs: () => number): boolean {
 /** The rules of every principal of the configuration that is granted something, in the order of the grants. */
 export function rulesByPrincipal(
   { grants, principal_groups }: Pick<Config, 'grants' | 'principal_groups'>,
-  shared: SharedState,
+  quotas: Quotas,
 ): ReadonlyMap<string, readonly Rule[]> {
   const members = new Map(principal_groups.map(({ name, members }) => [`group:${name}`, new Set(members)]));
   const rules = new Map<string, Rule[]>();
-  const quotas = new Set<string>();
+  const names = new Set<string>();
   for (const [i, grant] of grants.entries()) {
     for (const principal of members.get(grant.principal) ?? [grant.principal]) {
       const own = rules.get(principal) ?? [];
-      own.push(ruleOf(grant, i, limitOf(grant, principal, shared, quotas)));
+      own.push(ruleOf(grant, i, limitOf(grant, principal, quotas, names)));
       rules.set(principal, own);
     }
   }
-  shared.keepQuotas(quotas);
+  quotas.keepQuotas(names);
   return rules;
 }
 
@@ -90,11 +90,11 @@ function ruleOf(grant: GrantConfig, index: number, limit: Limit | undefined): Ru
  * A quota is named by all of the grant but its rate, so that it outlives a reload, also one that changes the rate. Grants that are
  * alike have each their own.
  */
-function limitOf(grant: GrantConfig, principal: string, shared: SharedState, names: Set<string>): Limit | undefined {
+function limitOf(grant: GrantConfig, principal: string, quotas: Quotas, names: Set<string>): Limit | undefined {
   const { rate_per_s: ratePerS, burst = ratePerS, ...rest } = grant;
   if (ratePerS === undefined || burst === undefined) return undefined;
   let name = JSON.stringify([principal, rest]);
   while (names.has(name)) name += '+';
   names.add(name);
-  return { quota: shared.quota(name, ratePerS, burst), ratePerS, burst };
+  return { quota: quotas.quota(name, ratePerS, burst), ratePerS, burst };
 }

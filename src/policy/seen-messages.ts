@@ -1,3 +1,5 @@
+import type { SignedMessage } from '../shared-state.js';
+
 /**
  * The messages that were signed lately, in a table of fixed size without objects: a map of as many strings costs several
  * microseconds a signature, mostly to the garbage collector, and this one a fraction of one.
@@ -53,13 +55,6 @@ export class SeenMessages {
     this.#sinceMs[oldest] = nowMs;
     return false;
   }
-}
-
-export interface SignedMessage {
-  readonly messageSha256: string;
-  readonly spkiSha256: string;
-  readonly scheme: number;
-  readonly attemptId: string;
 }
 
 const WAYS = 8;

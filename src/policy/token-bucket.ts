@@ -1,4 +1,4 @@
-import type { Quota } from './shared-state.js';
+import type { Quota } from '../shared-state.js';
 
 /** Fills at `ratePerS` up to `burst`; full at first. */
 export class TokenBucket implements Quota {

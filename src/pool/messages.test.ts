@@ -5,9 +5,14 @@ import {
   decodeConfigure,
   decodeJob,
   decodeKeys,
+  decodeLogin,
+  decodePin,
   encodeConfigure,
   encodeJob,
   encodeKeys,
+  encodeLoggedIn,
+  encodeLogin,
+  encodePin,
   encodeRefresh,
   FrameReader,
   FrameType,
@@ -48,12 +53,21 @@ test('an answer with an unknown status is refused', async (t) => {
 });
 
 test('the PIN travels as bytes that are gone when the frame is wiped', async (t) => {
-  const frame = encodeConfigure({ module: '/m.so', tokenLabel: 'x', verify: 'always' }, Buffer.from('12 34é'));
-  const { configuration, pin } = decodeConfigure(frame);
-  t.same(configuration, { module: '/m.so', tokenLabel: 'x', verify: 'always' });
+  const frame = encodePin(Buffer.from('12 34é'));
+  const pin = decodePin(frame);
   t.equal(pin.toString(), '12 34é');
   frame.fill(0);
   t.ok(pin.every((byte) => byte === 0));
+});
+
+test('a configuration and a request to log in survive the way', async (t) => {
+  const configuration = { module: '/m.so', tokenLabel: 'x', verify: 'always' } as const;
+  t.same(decodeConfigure(encodeConfigure(configuration)), configuration);
+  const request = { serial: '0123', finalTry: true, locked: false };
+  const frame = encodeLogin(request);
+  t.equal(typeOf(frame), FrameType.login);
+  t.same(decodeLogin(frame), request);
+  t.equal(typeOf(encodeLoggedIn()), FrameType.loggedIn);
 });
 
 test('keys and a refresh survive the way', async (t) => {

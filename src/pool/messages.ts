@@ -4,10 +4,24 @@
  * A frame is: u32 length of what follows, u8 type, u32 id, body; numbers big-endian. The id of a job is the front's choice and
  * comes back in its answer; that of a refresh comes back in the keys.
  *
- *   front to signer   configure (first, once), job, refresh
- *   signer to front   keys (when ready, and after each refresh), answer (one for each job), failed (then it exits)
+ *   front to signer   configure (first, once), pin (after each login), job, refresh
+ *   signer to front   login (before every C_Login: it waits for the PIN), logged in, keys (when ready, and after each refresh),
+ *                     answer (one for each job), failed (then it exits)
+ *
+ * A signer has no PIN but for the moment of a C_Login, and asks for each: the front gives it to one signer of a token at a time, and to
+ * none once the token has refused it.
  */
-export const FrameType = { configure: 1, job: 2, refresh: 3, keys: 0x81, answer: 0x82, failed: 0x83 } as const;
+export const FrameType = {
+  configure: 1,
+  job: 2,
+  refresh: 3,
+  pin: 4,
+  keys: 0x81,
+  answer: 0x82,
+  failed: 0x83,
+  login: 0x84,
+  loggedIn: 0x85,
+} as const;
 
 const LENGTH_BYTES = 4;
 /** Length, type and id: where the body begins in a whole frame. */
@@ -31,7 +45,7 @@ export const JOB_STATUSES = [
 ] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-/** What a signer must know. The PIN travels apart from this, as bytes that can be wiped. */
+/** What a signer must know. The PIN travels apart from this, when it is asked for. */
 export interface SignerConfiguration {
   readonly module: string;
   readonly libraryParameters?: string;
@@ -58,7 +72,17 @@ export interface KeysReport {
   readonly warnings: readonly string[];
 }
 
-/** Why a signer gives up. `wrong_pin`: its PIN must not be tried again. */
+/** What a token says of itself before a login. */
+export interface LoginRequest {
+  /** CK_TOKEN_INFO.serialNumber, without the blanks that fill it up. */
+  readonly serial: string;
+  /** CKF_USER_PIN_FINAL_TRY: one more wrong PIN locks it. */
+  readonly finalTry: boolean;
+  /** CKF_USER_PIN_LOCKED. */
+  readonly locked: boolean;
+}
+
+/** Why a signer gives up. `wrong_pin`: the token was asked to take its PIN and refused it. */
 export interface FailureReport {
   readonly reason: 'wrong_pin' | 'token';
   readonly message: string;
@@ -91,23 +115,37 @@ export function idOf(frame: Buffer): number {
   return frame.readUInt32BE(LENGTH_BYTES + 1);
 }
 
-/** Body: u16 length of the PIN, the PIN, the configuration as JSON. Whoever sends it wipes it afterwards. */
-export function encodeConfigure(configuration: SignerConfiguration, pin: Uint8Array): Buffer {
-  const json = Buffer.from(JSON.stringify(configuration));
-  const frame = newFrame(FrameType.configure, 0, 2 + pin.length + json.length);
-  frame.writeUInt16BE(pin.length, HEADER_BYTES);
-  frame.set(pin, HEADER_BYTES + 2);
-  frame.set(json, HEADER_BYTES + 2 + pin.length);
+export function encodeConfigure(configuration: SignerConfiguration): Buffer {
+  return encodeJson(FrameType.configure, 0, configuration);
+}
+
+export function decodeConfigure(frame: Buffer): SignerConfiguration {
+  return decodeJson(frame) as SignerConfiguration;
+}
+
+export function encodeLogin(request: LoginRequest): Buffer {
+  return encodeJson(FrameType.login, 0, request);
+}
+
+export function decodeLogin(frame: Buffer): LoginRequest {
+  return decodeJson(frame) as LoginRequest;
+}
+
+/** Body: the PIN. Whoever sends it or gets it wipes the frame afterwards. */
+export function encodePin(pin: Uint8Array): Buffer {
+  const frame = newFrame(FrameType.pin, 0, pin.length);
+  frame.set(pin, HEADER_BYTES);
   return frame;
 }
 
-/** `pin` is a view into the frame: wiping the frame wipes it. */
-export function decodeConfigure(frame: Buffer): { configuration: SignerConfiguration; pin: Buffer } {
-  const jsonAt = HEADER_BYTES + 2 + frame.readUInt16BE(HEADER_BYTES);
-  return {
-    configuration: JSON.parse(frame.toString('utf8', jsonAt)) as SignerConfiguration,
-    pin: frame.subarray(HEADER_BYTES + 2, jsonAt),
-  };
+/** A view into the frame: wiping the frame wipes it. */
+export function decodePin(frame: Buffer): Buffer {
+  return frame.subarray(HEADER_BYTES);
+}
+
+/** The token took the PIN. */
+export function encodeLoggedIn(): Buffer {
+  return newFrame(FrameType.loggedIn, 0, 0);
 }
 
 /** Body: u16 scheme, u8 flags (1: the input is a digest), 32 bytes SHA-256 of the key's SPKI, the input. */

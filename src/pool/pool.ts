@@ -26,6 +26,12 @@ export interface Pool {
   /** Whether every token has told its keys once, or is out of use. Before, a key that is not known may be one of a token that is late. */
   allKeysKnown(): boolean;
   signers(): readonly SignerView[];
+  /** How each token is, in the order of the configuration. */
+  tokens(): readonly TokenView[];
+  /** Takes a token out of use by hand: the jobs at its signers are done, then they end. Or puts it back. False: no such token. */
+  setTokenDrained(token: string, drained: boolean): boolean;
+  /** Lets a PIN be tried that a token refused or warned of. Whether there was such a thing; undefined: no such token. Throws SignetError. */
+  unlatchToken(token: string): boolean | undefined;
   /** How many signers of these tokens are ready. Asked for every job that must wait: `signers` would be too much. */
   readySigners(tokens: readonly string[]): number;
   /** Lets every signer look for its keys again; resolves when all living ones have answered. */
@@ -36,6 +42,21 @@ export interface Pool {
 
 /** starting: not logged in yet. ready: takes jobs. draining: ends when its last job is done. dead: waits for its back-off to be replaced. */
 export type SignerState = 'starting' | 'ready' | 'draining' | 'dead';
+
+/**
+ * serving: a signer takes jobs. down: none does now; they start, or wait for their back-off. draining: drained by hand, the last jobs are
+ * being done. drained: by hand, it has no signers. latched: its PIN is not to be tried. quarantined: it made a signature that does
+ * not verify.
+ */
+export const TOKEN_STATES = ['serving', 'down', 'draining', 'drained', 'latched', 'quarantined'] as const;
+export type TokenState = (typeof TOKEN_STATES)[number];
+
+export interface TokenView {
+  readonly name: string;
+  readonly state: TokenState;
+  /** Why it is latched or quarantined; else empty. */
+  readonly reason: string;
+}
 
 export interface SignerView {
   readonly token: string;

@@ -10,14 +10,17 @@ import {
   decodeAnswer,
   decodeFailed,
   decodeKeys,
+  decodeLogin,
   encodeConfigure,
   encodeJob,
+  encodePin,
   encodeRefresh,
   type FailureReport,
   FrameReader,
   FrameType,
   idOf,
   type KeysReport,
+  type LoginRequest,
   typeOf,
 } from './messages.js';
 import type { SignerState } from './pool.js';
@@ -26,7 +29,7 @@ import { logStderr } from './stderr-log.js';
 
 /** One that the signer works on and one that waits, so that the token is never idle and little is lost with a signer. */
 export const JOBS_PER_SIGNER_MAX = 2;
-/** Loading a module, logging in and listing the keys of a network HSM; a signer that takes longer is killed. */
+/** Loading a module; and again, from its turn to log in, logging in and listing the keys of a network HSM. A signer that takes longer is killed. */
 const START_MS_MAX = 30_000;
 /** A signer that hangs while it lists its keys is left to the watch over its jobs; who waits for the list does not wait for ever. */
 const REFRESH_MS_MAX = 30_000;
@@ -37,6 +40,10 @@ const LAST_WORDS_MS_MAX = 100;
 export type EndReason = FailureReport['reason'] | 'died' | 'hung' | 'stopped';
 
 export interface SignerListener {
+  /** It would log in, and waits for `givePin`. */
+  onLogin(request: LoginRequest): void;
+  /** The token took the PIN. */
+  onLoggedIn(): void;
   /** The keys, when it is ready and after each refresh. */
   onKeys(report: KeysReport): void;
   onAnswer(job: SignJob, answer: AnswerFrame): void;
@@ -65,8 +72,8 @@ export class SignerHandle {
   #failure: { reason: EndReason; message: string } | undefined;
   signatures = 0;
 
-  /** `pin` is wiped. Throws when the process has no descriptors left. */
-  constructor(token: TokenConfig, pin: Buffer, log: Logger, listener: SignerListener) {
+  /** Throws when the process has no descriptors left. */
+  constructor(token: TokenConfig, log: Logger, listener: SignerListener) {
     const { child, fd } = spawnSigner(token);
     this.#child = child;
     // First of all: an 'error' that nobody listens to ends the front.
@@ -77,8 +84,8 @@ export class SignerHandle {
     this.#hangMs = token.sign_hang_ms;
     this.token = token.name;
     this.#listen();
-    this.#configure(token, pin);
-    this.#watch = setTimeout(() => this.#hung(`not ready after ${START_MS_MAX} ms`), START_MS_MAX);
+    this.#configure(token);
+    this.#watchStart();
   }
 
   /** 0 if it could not be started. */
@@ -116,6 +123,14 @@ export class SignerHandle {
     this.#jobs.set(id, job);
     this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
     writeAtOnce(this.#socket, encodeJob(id, job.algorithm.scheme, job.inputIsDigest, job.key.spkiSha256, job.input));
+  }
+
+  /** Its turn to log in, with a PIN that is wiped. */
+  givePin(pin: Buffer): void {
+    const frame = encodePin(pin);
+    pin.fill(0);
+    this.#watchStart();
+    this.#socket.write(frame, () => frame.fill(0));
   }
 
   /** Lets it look for its keys again. Resolves when it has answered, ended, or not answered in time. */
@@ -182,9 +197,9 @@ export class SignerHandle {
     this.#socket?.destroy();
   }
 
-  #configure(token: TokenConfig, pin: Buffer): void {
-    const frame = encodeConfigure(
-      {
+  #configure(token: TokenConfig): void {
+    this.#socket.write(
+      encodeConfigure({
         module: token.module,
         verify: token.verify,
         publicKeyFiles: token.public_key_files,
@@ -192,11 +207,13 @@ export class SignerHandle {
         ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
         ...(token.token_serial !== undefined && { tokenSerial: token.token_serial }),
         ...(token.slot !== undefined && { slot: token.slot }),
-      },
-      pin,
+      }),
     );
-    pin.fill(0);
-    this.#socket.write(frame, () => frame.fill(0));
+  }
+
+  #watchStart(): void {
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => this.#hung(`not ready after ${START_MS_MAX} ms`), START_MS_MAX);
   }
 
   #receive(chunk: Buffer): void {
@@ -214,7 +231,9 @@ export class SignerHandle {
     if (type === FrameType.answer) this.#answered(decodeAnswer(frame));
     else if (type === FrameType.keys) this.#toldKeys(idOf(frame), decodeKeys(frame));
     else if (type === FrameType.failed) this.#failure = decodeFailed(frame);
-    else throw new Error(`expected keys, an answer or a failure; a frame of type ${type} came`);
+    else if (type === FrameType.login) this.#asksForPin(decodeLogin(frame));
+    else if (type === FrameType.loggedIn) this.#listener.onLoggedIn();
+    else throw new Error(`expected a login, keys, an answer or a failure; a frame of type ${type} came`);
   }
 
   #answered(answer: AnswerFrame): void {
@@ -227,6 +246,13 @@ export class SignerHandle {
     if (answer.status === 'lost') this.#state = 'draining';
     this.#listener.onAnswer(job, answer);
     if (this.#state === 'draining' && this.#jobs.size === 0) this.#socket.end();
+  }
+
+  /** How long it waits for its turn is the front's own doing. */
+  #asksForPin(request: LoginRequest): void {
+    clearTimeout(this.#watch);
+    this.#watch = undefined;
+    this.#listener.onLogin(request);
   }
 
   #toldKeys(id: number, report: KeysReport): void {

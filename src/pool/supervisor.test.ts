@@ -104,7 +104,7 @@ test('a wrong PIN costs one login in all, and no signer is started again', async
   await until(() => pool.signers().every(({ lastError }) => lastError !== ''));
   t.match(pool.signers(), Array(3).fill({ state: 'dead', pid: 0, lastError: /wrong PIN: C_Login: CKR_PIN_INCORRECT/ }));
   t.equal(spy.calls().C_Login, 1);
-  t.match(lines.join(''), /correct the PIN and restart the service/);
+  t.match(lines.join(''), /correct the PIN file/);
   t.notMatch(lines.join(''), /wrong-pin-1234/);
   await pool.refreshKeys();
 });

@@ -2,9 +2,10 @@ import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
 import { type ErrorWord, SignetError } from '../errors.js';
 import type { ServedKey } from '../keys/served-key.js';
+import type { LoginLatch } from '../shared-state.js';
 import type { SignJob } from '../sign-job.js';
 import type { AnswerFrame } from './messages.js';
-import type { Pool, SignerView } from './pool.js';
+import type { Pool, SignerView, TokenView } from './pool.js';
 import type { SignerHandle } from './signer-handle.js';
 import { mergeKeys } from './token-keys.js';
 import { type TokenListener, TokenSigners } from './token-signers.js';
@@ -14,10 +15,15 @@ const ATTEMPTS_MAX = 2;
 
 /**
  * Starts the signers of the tokens; they are ready some tenths of a second later, which onKeys and onRoom tell.
- * `readPin` gives a buffer that the pool wipes; it is asked at each start of a signer.
+ * `readPin` gives a buffer that the pool wipes; it is asked at each login.
  */
-export function createPool(tokens: readonly TokenConfig[], log: Logger, readPin: (token: TokenConfig) => Buffer): Pool {
-  return new Supervisor(tokens, log, readPin);
+export function createPool(
+  tokens: readonly TokenConfig[],
+  log: Logger,
+  readPin: (token: TokenConfig) => Buffer,
+  latch: LoginLatch,
+): Pool {
+  return new Supervisor(tokens, log, readPin, latch);
 }
 
 class Supervisor implements Pool, TokenListener {
@@ -34,9 +40,14 @@ class Supervisor implements Pool, TokenListener {
   /** Where the search for a signer begins: it moves, so that equals take turns. */
   #turn = 0;
 
-  constructor(tokens: readonly TokenConfig[], log: Logger, readPin: (token: TokenConfig) => Buffer) {
+  constructor(
+    tokens: readonly TokenConfig[],
+    log: Logger,
+    readPin: (token: TokenConfig) => Buffer,
+    latch: LoginLatch,
+  ) {
     this.#log = log;
-    this.#tokens = tokens.map((token) => new TokenSigners(token, log, readPin, this));
+    this.#tokens = tokens.map((token) => new TokenSigners(token, log, readPin, latch, this));
     for (const token of this.#tokens) token.fill();
   }
 
@@ -61,6 +72,20 @@ class Supervisor implements Pool, TokenListener {
 
   signers(): readonly SignerView[] {
     return this.#tokens.flatMap((token) => token.views());
+  }
+
+  tokens(): readonly TokenView[] {
+    return this.#tokens.map((token) => token.view());
+  }
+
+  setTokenDrained(name: string, drained: boolean): boolean {
+    const token = this.#tokenNamed(name);
+    token?.setDrained(drained);
+    return token !== undefined;
+  }
+
+  unlatchToken(name: string): boolean | undefined {
+    return this.#tokenNamed(name)?.unlatch();
   }
 
   readySigners(tokens: readonly string[]): number {
@@ -121,10 +146,17 @@ class Supervisor implements Pool, TokenListener {
     return others.length > 0 ? others : this.#signers;
   }
 
+  #tokenNamed(name: string): TokenSigners | undefined {
+    return this.#tokens.find(({ config }) => config.name === name);
+  }
+
   /** What waits for tokens that are out of use is refused now, not at its deadline. */
   #isHopeless(job: SignJob): boolean {
-    if (this.holds(job.key.spkiSha256)) return false;
-    this.#fail(job, 'unavailable', 'every token that holds the key is out of use; see signet status');
+    const { spkiSha256 } = job.key;
+    if (this.holds(spkiSha256)) return false;
+    const homes = this.#tokens.filter(({ keys }) => keys.bySpki.has(spkiSha256)).map((token) => token.view());
+    const how = homes.map(({ name, state }) => `${name} is ${state}`).join(', ') || 'none has it any more';
+    this.#fail(job, 'unavailable', `every token that holds the key is out of use (${how}); see signet status`);
     return true;
   }
 

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
+import type { LoginLatch } from '../shared-state.js';
 import type { SignJob } from '../sign-job.js';
+import { type Hold, LoginGate } from './login-gate.js';
 import type { AnswerFrame, KeysReport } from './messages.js';
-import type { SignerView } from './pool.js';
+import type { SignerView, TokenState, TokenView } from './pool.js';
 import { restartDelayMs, STABLE_MS } from './restart-delay.js';
 import { type EndReason, SignerHandle } from './signer-handle.js';
 import { type TokenKeys, tokenKeysOf } from './token-keys.js';
@@ -29,16 +31,27 @@ interface Place {
   lastError: string;
 }
 
+/** Why no signer of a token is started any more. */
+interface Shut {
+  /** latched: no login is to be tried. quarantined: it made a signature that does not verify. */
+  readonly state: 'latched' | 'quarantined';
+  readonly why: string;
+}
+
+/** How often the PIN of a latched token is looked at, whether it is another by now, in milliseconds. */
+const PIN_LOOK_MS = 1_000;
+
 /**
  * The signers of one token: keeps their places filled.
  *
- * A wrong PIN must cost one login, not one for each signer: as long as no signer has proven the PIN, one starts alone. When the
- * token refuses the PIN, or makes a signature that does not verify, the token is shut: no signer starts until the service does.
+ * As long as no signer is ready, one starts alone: what stops it would stop the others as well. When the token refuses the PIN it
+ * is latched, until the PIN is another or somebody has looked after it; when it makes a signature that does not verify, it is
+ * quarantined until the service starts again. While it is drained by hand it has no signers.
  */
 export class TokenSigners {
   readonly config: TokenConfig;
   readonly #log: Logger;
-  readonly #readPin: (token: TokenConfig) => Buffer;
+  readonly #gate: LoginGate;
   readonly #listener: TokenListener;
   readonly #places: Place[];
   #keys: TokenKeys = tokenKeysOf([]);
@@ -47,14 +60,21 @@ export class TokenSigners {
   #pinProven = false;
   #toldOnce = false;
   #closing = false;
-  /** Why no signer is to be started any more. */
-  #shutBecause: string | undefined;
+  #shut: Shut | undefined;
+  #pinLook: NodeJS.Timeout | undefined;
+  #drained = false;
   #onEmpty: () => void = () => {};
 
-  constructor(config: TokenConfig, log: Logger, readPin: (token: TokenConfig) => Buffer, listener: TokenListener) {
+  constructor(
+    config: TokenConfig,
+    log: Logger,
+    readPin: (token: TokenConfig) => Buffer,
+    latch: LoginLatch,
+    listener: TokenListener,
+  ) {
     this.config = config;
     this.#log = log.child({ token: config.name });
-    this.#readPin = readPin;
+    this.#gate = new LoginGate(config, latch, readPin, this.#log, (hold) => this.#hold(hold));
     this.#listener = listener;
     this.#places = Array.from({ length: config.signers }, () => newPlace());
   }
@@ -63,14 +83,28 @@ export class TokenSigners {
     return this.#keys;
   }
 
-  /** Whether the key is here and a signer lives or will be replaced. */
+  /** Whether the key is here and a signer lives or will be replaced. Signers of before live on in a latched token. */
   holds(spkiSha256: string): boolean {
-    return this.#shutBecause === undefined && !this.#closing && this.#keys.bySpki.has(spkiSha256);
+    if (this.#closing || this.#drained || !this.#keys.bySpki.has(spkiSha256)) return false;
+    return this.#shut === undefined || this.#hasReady;
   }
 
   /** Whether there is nothing more to be learnt about its keys at the start. */
   get keysKnown(): boolean {
-    return this.#toldOnce || this.#shutBecause !== undefined;
+    return this.#toldOnce || this.#shut !== undefined;
+  }
+
+  view(): TokenView {
+    return { name: this.config.name, state: this.#state, reason: this.#shut?.why ?? '' };
+  }
+
+  get #state(): TokenState {
+    if (this.#drained) return this.signers.length > 0 ? 'draining' : 'drained';
+    return this.#shut?.state ?? (this.#hasReady ? 'serving' : 'down');
+  }
+
+  get #hasReady(): boolean {
+    return this.#places.some(({ signer }) => signer?.state === 'ready');
   }
 
   /** The signers that live. */
@@ -86,14 +120,14 @@ export class TokenSigners {
       inFlight: signer?.inFlight ?? 0,
       signatures: signatures + (signer?.signatures ?? 0),
       restarts: Math.max(0, starts - 1),
-      lastError: (this.#shutBecause ?? lastError).slice(0, LAST_ERROR_CHARACTERS_MAX),
+      lastError: (this.#shut?.why ?? lastError).slice(0, LAST_ERROR_CHARACTERS_MAX),
     }));
   }
 
   /** Fills the places that may be filled now. */
   fill(): void {
     for (const place of this.#places) {
-      if (this.#closing || this.#shutBecause !== undefined) return;
+      if (!this.#mayFill) return;
       if (place.signer || place.timer || !this.#mayStart()) continue;
       this.#start(place);
     }
@@ -101,15 +135,40 @@ export class TokenSigners {
 
   /** Takes the token out of use for good and kills its signers: what they hold may be as wrong. */
   quarantine(why: string): void {
-    if (this.#shutBecause !== undefined) return;
-    this.#shut(`quarantined: ${why}`, 'restart the service when the token has been examined');
+    if (this.#shut?.state === 'quarantined') return;
+    this.#shutDown(
+      { state: 'quarantined', why: `quarantined: ${why}` },
+      'restart the service when the token has been examined',
+    );
     for (const signer of this.signers) signer.kill('stopped', 'the token is quarantined');
+  }
+
+  /** Takes the token out of use by hand: its signers end when their jobs are done. Or puts it back. */
+  setDrained(drained: boolean): void {
+    if (this.#drained === drained) return;
+    this.#drained = drained;
+    this.#log.warn(drained ? 'token is drained' : 'token is put back into use');
+    if (!drained) return this.fill();
+    this.#stopTimers();
+    for (const signer of this.signers) signer.drain();
+    this.#listener.onSignersChanged();
+    this.#listener.onRoom();
+  }
+
+  /** Somebody says that the PIN may be tried again, once more even if the token warns. True if it was not to be tried. */
+  unlatch(): boolean {
+    const counted = this.#gate.release();
+    if (this.#shut?.state !== 'latched') return counted;
+    this.#log.warn('token is unlatched');
+    this.#reopen();
+    return true;
   }
 
   /** Drains the signers, and kills those that have not ended in time. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
-    for (const place of this.#places) clearTimeout(place.timer);
+    this.#stopTimers();
+    clearInterval(this.#pinLook);
     for (const signer of this.signers) signer.drain();
     if (this.signers.length === 0) return;
     const killer = setTimeout(() => this.#killAll(), timeoutMs);
@@ -127,10 +186,16 @@ export class TokenSigners {
     return this.#pinProven || !this.#places.some(({ signer, timer }) => timer || signer?.state === 'starting');
   }
 
+  get #mayFill(): boolean {
+    return !this.#closing && !this.#drained && this.#shut === undefined;
+  }
+
   #start(place: Place): void {
     place.starts++;
     try {
-      place.signer = new SignerHandle(this.config, this.#readPin(this.config), this.#log, {
+      place.signer = new SignerHandle(this.config, this.#log, {
+        onLogin: (request) => place.signer && this.#gate.ask(place.signer, request),
+        onLoggedIn: () => place.signer && this.#gate.loggedIn(place.signer),
         onKeys: (report) => this.#toldKeys(place, report),
         onAnswer: (job, answer) => this.#listener.onAnswer(job, answer, this),
         onEnd: (reason, message, jobs) => this.#ended(place, reason, message, jobs),
@@ -170,17 +235,20 @@ export class TokenSigners {
   }
 
   #ended(place: Place, reason: EndReason, message: string, jobs: readonly SignJob[]): void {
+    const { signer } = place;
     const stable = place.readyMs > 0 && performance.now() - place.readyMs > STABLE_MS;
-    place.deathsInARow = stable ? 1 : place.deathsInARow + 1;
+    if (reason !== 'stopped') place.deathsInARow = stable ? 1 : place.deathsInARow + 1;
     place.signatures += place.signer?.signatures ?? 0;
     place.readyMs = 0;
     place.signer = undefined;
     if (!this.signers.some(({ state }) => state === 'ready')) this.#pinProven = false;
     if (reason !== 'stopped') this.#logEnd(place, reason, message);
-    if (reason === 'wrong_pin') this.#shut(`wrong PIN: ${message}`, 'correct the PIN and restart the service');
+    this.#gate.ended(signer, reason === 'wrong_pin' ? message : undefined);
     this.#fillLater(place);
     this.#listener.onOrphans(jobs);
     this.#listener.onSignersChanged();
+    // What waits for a token without signers to come is refused now.
+    if (!this.#mayFill) this.#listener.onRoom();
     if (this.signers.length === 0) this.#onEmpty();
   }
 
@@ -190,7 +258,7 @@ export class TokenSigners {
   }
 
   #fillLater(place: Place): void {
-    if (this.#closing || this.#shutBecause !== undefined) return;
+    if (!this.#mayFill) return;
     const delayMs = restartDelayMs(place.deathsInARow);
     if (delayMs === 0) return this.fill();
     place.timer = setTimeout(() => {
@@ -199,14 +267,41 @@ export class TokenSigners {
     }, delayMs);
   }
 
-  #shut(why: string, remedy: string): void {
-    this.#shutBecause = why;
+  /** No login is to be tried: signers that wait for one end. */
+  #hold({ why, remedy }: Hold): void {
+    if (this.#shut !== undefined || this.#closing) return;
+    this.#shutDown({ state: 'latched', why }, remedy);
+    for (const signer of this.signers) if (signer.state === 'starting') signer.drain();
+    this.#pinLook = setInterval(() => this.#lookAtPin(), PIN_LOOK_MS).unref();
+  }
+
+  #lookAtPin(): void {
+    if (!this.#gate.pinHasChanged()) return;
+    this.#log.warn('the PIN of the latched token has changed: it is tried');
+    this.#reopen();
+  }
+
+  #reopen(): void {
+    clearInterval(this.#pinLook);
+    this.#shut = undefined;
+    this.#listener.onSignersChanged();
+    this.fill();
+  }
+
+  #shutDown(shut: Shut, remedy: string): void {
+    clearInterval(this.#pinLook);
+    this.#shut = shut;
+    this.#stopTimers();
+    this.#log.error({ error: shut.why, remedy }, 'token is out of use');
+    this.#listener.onSignersChanged();
+    this.#listener.onRoom();
+  }
+
+  #stopTimers(): void {
     for (const place of this.#places) {
       clearTimeout(place.timer);
       place.timer = undefined;
     }
-    this.#log.error({ error: why, remedy }, 'token is out of use');
-    this.#listener.onRoom();
   }
 }
 

@@ -33,6 +33,9 @@ class TestPool implements Pool {
   }
   holds = () => true;
   signers = (): readonly SignerView[] => [];
+  tokens = () => [];
+  setTokenDrained = () => false;
+  unlatchToken = () => undefined;
   readySigners = () => 1;
   refreshKeys = async () => {};
   close = async () => {};

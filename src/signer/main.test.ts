@@ -8,8 +8,10 @@ import { createToken } from '../../test/fixtures/softhsm-token.js';
 import {
   decodeFailed,
   decodeKeys,
+  decodeLogin,
   encodeConfigure,
   encodeJob,
+  encodePin,
   encodeRefresh,
   FrameReader,
   FrameType,
@@ -25,11 +27,16 @@ tap.teardown(() => token.remove());
 const CONFIGURATION: SignerConfiguration = { module: token.module, tokenLabel: token.label, verify: 'sample' };
 /** A shared library, but no PKCS#11 module. */
 const ADDON = fileURLToPath(new URL('../../build/signet_addon.node', import.meta.url));
-const PIN = Buffer.from(token.pin);
+const PIN = () => Buffer.from(token.pin);
 
 test('a signer reports its keys first and ends with status 0 when the front closes', async (t) => {
   const { child, socket, next } = start(t);
-  socket.write(encodeConfigure(CONFIGURATION, PIN));
+  socket.write(encodeConfigure(CONFIGURATION));
+  const login = await next();
+  t.equal(typeOf(login), FrameType.login);
+  t.match(decodeLogin(login), { serial: /^[0-9a-f]{16}$/, finalTry: false, locked: false });
+  socket.write(encodePin(PIN()));
+  t.equal(typeOf(await next()), FrameType.loggedIn);
   const keys = await next();
   t.equal(typeOf(keys), FrameType.keys);
   t.equal(idOf(keys), 0);
@@ -46,8 +53,10 @@ test('a signer that is told nothing ends with its front', async (t) => {
 
 test('frames that come in pieces, or many at once, are all answered', async (t) => {
   const { socket, next } = start(t);
-  const configure = encodeConfigure(CONFIGURATION, PIN);
-  for (const byte of configure) socket.write(Buffer.of(byte));
+  for (const byte of encodeConfigure(CONFIGURATION)) socket.write(Buffer.of(byte));
+  await next();
+  for (const byte of encodePin(PIN())) socket.write(Buffer.of(byte));
+  await next();
   const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
   const unknown = 'ab'.repeat(32);
   t.ok(spki.length > 0);
@@ -69,7 +78,7 @@ for (const [name, change, reason, message] of [
   test(`${name} is reported and ends the signer`, async (t) => {
     const { child, socket, next } = start(t);
     const exit = once(child, 'exit');
-    socket.write(encodeConfigure({ ...CONFIGURATION, ...change }, PIN));
+    socket.write(encodeConfigure({ ...CONFIGURATION, ...change }));
     const failed = await next();
     t.equal(typeOf(failed), FrameType.failed);
     t.match(decodeFailed(failed), { reason, message });
@@ -79,14 +88,24 @@ for (const [name, change, reason, message] of [
 
 test('a wrong PIN is reported as such', async (t) => {
   const { socket, next } = start(t);
-  socket.write(encodeConfigure(CONFIGURATION, Buffer.from('wrong')));
+  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(Buffer.from('wrong'))]));
+  t.equal(typeOf(await next()), FrameType.login);
   t.match(decodeFailed(await next()), { reason: 'wrong_pin', message: 'C_Login: CKR_PIN_INCORRECT' });
+});
+
+test('a signer that is given no PIN ends without a login', async (t) => {
+  const { child, socket, next } = start(t);
+  socket.write(encodeConfigure(CONFIGURATION));
+  await next();
+  const exit = once(child, 'exit');
+  socket.end();
+  t.same(await exit, [0, null]);
 });
 
 test('a frame that is none of the contract ends the signer with a reason', async (t) => {
   const { child, socket, next } = start(t);
   const exit = once(child, 'exit');
-  socket.write(encodeConfigure(CONFIGURATION, PIN));
+  await logIn({ socket, next });
   await next();
   socket.write(Buffer.from('ffffffff00', 'hex'));
   t.match(decodeFailed(await next()), { reason: 'token', message: /expected a frame of 9 to/ });
@@ -96,14 +115,14 @@ test('a frame that is none of the contract ends the signer with a reason', async
 test('the token is found by its serial number and by its slot too', async (t) => {
   const { module, verify } = CONFIGURATION;
   const first = start(t);
-  first.socket.write(encodeConfigure({ module, verify, tokenSerial: 'none' }, PIN));
+  first.socket.write(encodeConfigure({ module, verify, tokenSerial: 'none' }));
   const { message } = decodeFailed(await first.next());
   const tokenSerial = /"test" \(serial (\w+)\)/.exec(message)?.[1] ?? '';
   // SoftHSM makes the number of the slot of the last digits of the serial number.
   const slot = Number.parseInt(tokenSerial.slice(-8), 16) & 0x7fffffff;
   for (const choice of [{ tokenSerial }, { slot }]) {
     const { socket, next } = start(t);
-    socket.write(encodeConfigure({ module, verify, ...choice }, PIN));
+    await logIn({ socket, next }, { module, verify, ...choice });
     t.match(decodeKeys(await next()), { keys: [{ label: 'p256' }] }, JSON.stringify(choice));
   }
 });
@@ -112,15 +131,17 @@ test('a signer that hangs does not outlive its front', async (t) => {
   // A front of its own, which stops its signer as a hanging module would, says its pid and is then killed.
   const program = `
     import { spawnSigner } from './src/pool/signer-process.ts';
-    import { encodeConfigure } from './src/pool/messages.ts';
+    import { encodeConfigure, encodePin, FrameReader, FrameType, typeOf } from './src/pool/messages.ts';
     import { openSocket } from './src/read-in-place.ts';
     const { child, fd } = spawnSigner({ environment: { SOFTHSM2_CONF: process.env.SOFTHSM2_CONF } });
-    let told = false;
-    const socket = openSocket(fd, () => {
-      if (!told) { child.kill('SIGSTOP'); console.log(child.pid); }
-      told = true;
-    });
-    socket.write(encodeConfigure(${JSON.stringify(CONFIGURATION)}, Buffer.from('${token.pin}')));`;
+    const reader = new FrameReader();
+    const socket = openSocket(fd, (chunk) => reader.push(chunk, (frame) => {
+      if (typeOf(frame) === FrameType.keys) { child.kill('SIGSTOP'); console.log(child.pid); }
+    }));
+    socket.write(Buffer.concat([
+      encodeConfigure(${JSON.stringify(CONFIGURATION)}),
+      encodePin(Buffer.from('${token.pin}')),
+    ]));`;
   const front = spawn(
     process.execPath,
     [`--import=${import.meta.resolve('tsx')}`, '--input-type=module', '-e', program],
@@ -145,6 +166,14 @@ function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Gives a signer its PIN when it asks for that; what comes next are its keys. */
+async function logIn({ socket, next }: Pick<ReturnType<typeof start>, 'socket' | 'next'>, configuration = CONFIGURATION) {
+  socket.write(encodeConfigure(configuration));
+  await next();
+  socket.write(encodePin(PIN()));
+  await next();
 }
 
 /** A signer, and what it sends, frame by frame. */

@@ -11,9 +11,12 @@ import {
   decodeJob,
   encodeFailed,
   encodeKeys,
+  encodeLoggedIn,
+  encodeLogin,
   FrameReader,
   FrameType,
   idOf,
+  type LoginRequest,
   type SignerConfiguration,
   typeOf,
   writeAnswer,
@@ -52,16 +55,24 @@ function run(): void {
   closeToken(token);
 }
 
-/** Logs in with what the first frame says; undefined if the front went away before it said anything. */
+/** Opens what the first frame says; undefined if the front went away before it said anything. */
 function open(): { token: Token; configuration: SignerConfiguration } | undefined {
   const frame = receiveFrame();
   if (!frame) return undefined;
-  try {
-    const { configuration, pin } = decodeConfigure(frame);
-    return { configuration, token: openToken(configuration, pin) };
-  } finally {
-    frame.fill(0);
-  }
+  const configuration = decodeConfigure(frame);
+  const token = openToken(configuration, askForPin);
+  send(encodeLoggedIn());
+  return { configuration, token };
+}
+
+/** Asks the front, which lets one signer of a token log in at a time. Nothing else comes from the front before the signer is ready. */
+function askForPin(request: LoginRequest): Buffer {
+  send(encodeLogin(request));
+  const frame = receiveFrame();
+  // The front is gone, or will not have this PIN tried: nobody waits for a word.
+  if (!frame) process.exit(0);
+  if (typeOf(frame) === FrameType.pin) return frame;
+  throw new SignerFailure('token', `expected the PIN; a frame of type ${typeOf(frame)} came`);
 }
 
 function serveFrames(visit: (frame: Buffer) => void): void {

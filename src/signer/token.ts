@@ -1,6 +1,6 @@
 import pkcs11js from 'pkcs11js';
 import { openModuleDeepbind } from '../native-addon.js';
-import type { FailureReport, SignerConfiguration } from '../pool/messages.js';
+import { decodePin, type FailureReport, type LoginRequest, type SignerConfiguration } from '../pool/messages.js';
 import {
   CKR_ATTRIBUTE_SENSITIVE,
   CKR_ATTRIBUTE_TYPE_INVALID,
@@ -26,13 +26,19 @@ export class SignerFailure extends Error {
   }
 }
 
-/** Loads the module, finds the token, opens the session and logs in, once. Throws SignerFailure. The caller wipes the PIN. */
-export function openToken(configuration: SignerConfiguration, pin: Buffer): Token {
+/**
+ * Where the PIN for one C_Login comes from: the frame with it, which is wiped after use. It returns when this signer's turn has come, and
+ * not at all when none is to be tried.
+ */
+export type AskForPin = (request: LoginRequest) => Buffer;
+
+/** Loads the module, finds the token, opens the session and logs in, once. Throws SignerFailure. */
+export function openToken(configuration: SignerConfiguration, askForPin: AskForPin): Token {
   const p11 = step(`load ${configuration.module}`, () => loadModule(configuration.module));
   step('C_Initialize', () => initialize(p11, configuration.libraryParameters));
   const slot = findSlot(p11, configuration);
   const session = step('C_OpenSession', () => p11.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION));
-  logIn(p11, session, pin);
+  logIn(p11, session, askForPin(loginRequestOf(step('C_GetTokenInfo', () => p11.C_GetTokenInfo(slot)))));
   return { p11, session };
 }
 
@@ -129,14 +135,25 @@ function trimmed(field: string): string {
   return field.replace(/[\0 ]+$/, '');
 }
 
-function logIn(p11: pkcs11js.PKCS11, session: pkcs11js.Handle, pin: Buffer): void {
+function loginRequestOf({ serialNumber, flags }: pkcs11js.TokenInfo): LoginRequest {
+  return {
+    serial: trimmed(serialNumber),
+    finalTry: (flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0,
+    locked: (flags & pkcs11js.CKF_USER_PIN_LOCKED) !== 0,
+  };
+}
+
+/** Wipes the frame with the PIN. */
+function logIn(p11: pkcs11js.PKCS11, session: pkcs11js.Handle, pinFrame: Buffer): void {
   try {
-    p11.C_Login(session, pkcs11js.CKU_USER, pin.toString('utf8'));
+    p11.C_Login(session, pkcs11js.CKU_USER, decodePin(pinFrame).toString('utf8'));
   } catch (error) {
     const code = ckrCodeOf(error);
     if (code === CKR_USER_ALREADY_LOGGED_IN) return;
     const isPin = code !== undefined && ckrOf(code).fault === 'pin';
     throw new SignerFailure(isPin ? 'wrong_pin' : 'token', `C_Login: ${describe(error)}`);
+  } finally {
+    pinFrame.fill(0);
   }
 }
 

@@ -44,8 +44,8 @@ async function test(options: Options, cli: Cli) {
     : await keys.keyInCatalogue(config.catalogue_file, options.key);
   const message = options.message === undefined ? undefined : await readInput(options.message, cli, MESSAGE_BYTES_MAX);
   const algorithms = algorithmsFor(key.key, options.scheme);
-  const shared = new MemoryState(config.limits);
-  const explanation = explain(config, shared, principal, key, { use: options.use, message, algorithms });
+  const quotas = new MemoryState(config.limits);
+  const explanation = explain(config, quotas, principal, key, { use: options.use, message, algorithms });
   if (explanation.given.length === 0) throw new CliError('refused', refusalOf(explanation, options, placed));
   const given = explanation.given.map(({ use, grant, algorithm }) => {
     return { use, scheme: algorithm.name, grant, place: placed.place(['grants', grant]) };

@@ -201,6 +201,7 @@ function measuredOf(
     unfinished: () => scheduler.unfinished,
     connections: () => transports.map(({ name, connections }) => ({ transport: name, count: connections })),
     signers: () => pool.signers(),
+    tokens: () => pool.tokens(),
     keys: () =>
       keys.all().map(({ label, key, certificateChain }) => ({
         label,

@@ -23,6 +23,7 @@ const STATUS: GetStatusResponse = {
   errors: 4,
   signers: [{ token: 't', pid: 9, state: 2, inFlight: 1, signatures: 3, restarts: 0, lastError: '' }],
   keys: [],
+  tokens: [{ name: 't', state: 5, reason: 'wrong PIN' }],
 };
 
 async function start(t: Test, changes: Partial<Administration> = {}) {
@@ -32,6 +33,8 @@ async function start(t: Test, changes: Partial<Administration> = {}) {
   const administration: Administration = {
     status: () => STATUS,
     setKeyState: async (spki, disabled) => void done.push(`${spki} ${disabled}`),
+    setTokenState: (token, drained) => void done.push(`${token} ${drained}`),
+    unlatchToken: (token) => token === 'latched',
     refreshKeys: async () => 5,
     reload: () => ({ problems: ['signet.yaml:3:4: wrong'], changed: [] }),
     drain: () => void done.push('drain'),
@@ -68,6 +71,15 @@ t.test('a key is disabled by its identity, and the keys are looked for', async (
     unary((...call) => client.setKeyState({ spkiSha256: Buffer.alloc(3), disabled: true }, ...call)),
     { code: status.INVALID_ARGUMENT, details: /expected spki_sha256 of 32 bytes; 3 came/ },
   );
+});
+
+t.test('a token is drained, put back and unlatched by its name', async (t) => {
+  const { client, done } = await start(t);
+  await unary((...call) => client.setTokenState({ token: 'main', drained: true }, ...call));
+  await unary((...call) => client.setTokenState({ token: 'main', drained: false }, ...call));
+  t.same(done, ['main true', 'main false']);
+  t.same(await unary((...call) => client.unlatchToken({ token: 'latched' }, ...call)), { wasLatched: true });
+  t.same(await unary((...call) => client.unlatchToken({ token: 'main' }, ...call)), { wasLatched: false });
 });
 
 t.test('an administrator who reloads is told each problem of the configuration', async (t) => {

@@ -15,6 +15,10 @@ export interface Administration {
   status(): GetStatusResponse;
   /** SetKeyState of admin.proto; the key by 64 lowercase hexadecimal digits. Resolves when the state is on the disk. */
   setKeyState(spkiSha256: string, disabled: boolean): Promise<void>;
+  /** SetTokenState of admin.proto; the token by its name. */
+  setTokenState(token: string, drained: boolean): void;
+  /** UnlatchToken of admin.proto. Whether it was latched. */
+  unlatchToken(token: string): boolean;
   /** How many keys there are now. */
   refreshKeys(): Promise<number>;
   /** Reads the configuration again. Throws nothing for what is wrong with it: that stands in the answer. */
@@ -77,6 +81,13 @@ function adminService(administration: Administration, grpc: GrpcServer<Caller>, 
       await administration.setKeyState(spkiSha256Of(request.spkiSha256), request.disabled);
       return {};
     }),
+    setTokenState: handle('SetTokenState', ({ token, drained }: { token: string; drained: boolean }) => {
+      administration.setTokenState(token, drained);
+      return {};
+    }),
+    unlatchToken: handle('UnlatchToken', ({ token }: { token: string }) => ({
+      wasLatched: administration.unlatchToken(token),
+    })),
     refreshKeys: handle('RefreshKeys', async () => ({ keys: await administration.refreshKeys() })),
     reload: handle('Reload', () => administration.reload()),
     drain: handle(

@@ -1,7 +1,12 @@
 import { SignetError } from '../errors.js';
-import { type GetStatusResponse, type ReloadResponse, SignerState as WireState } from '../gen/signet/v1/admin.js';
+import {
+  type GetStatusResponse,
+  type ReloadResponse,
+  SignerState as WireSignerState,
+  TokenState as WireTokenState,
+} from '../gen/signet/v1/admin.js';
 import type { KeyRing, RingKey } from '../keys/key-ring.js';
-import type { Pool, SignerState, SignerView } from '../pool/pool.js';
+import type { Pool, SignerState, SignerView, TokenState, TokenView } from '../pool/pool.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Administration } from './admin-service.js';
 
@@ -39,6 +44,7 @@ export class ServiceAdministration implements Administration {
       signatures: tally.signatures,
       errors: tally.errors,
       signers: signers.map(signerStatus),
+      tokens: pool.tokens().map(tokenStatus),
       keys: keys.all().map((key) => keyStatus(key, keys.isDisabled(key.key.spkiSha256))),
     };
   }
@@ -49,6 +55,16 @@ export class ServiceAdministration implements Administration {
       'invalid_argument',
       `expected the SPKI SHA-256 of a key that a token holds; none has ${spkiSha256}; see signet keys list --service`,
     );
+  }
+
+  setTokenState(token: string, drained: boolean): void {
+    if (!this.#service.pool.setTokenDrained(token, drained)) throw this.#noSuchToken(token);
+  }
+
+  unlatchToken(token: string): boolean {
+    const wasLatched = this.#service.pool.unlatchToken(token);
+    if (wasLatched === undefined) throw this.#noSuchToken(token);
+    return wasLatched;
   }
 
   async refreshKeys(): Promise<number> {
@@ -64,17 +80,35 @@ export class ServiceAdministration implements Administration {
   drain(): void {
     this.#service.drain();
   }
+
+  #noSuchToken(token: string): SignetError {
+    const names = this.#service.pool.tokens().map(({ name }) => name);
+    return new SignetError('invalid_argument', `expected one of the tokens ${names.join(', ')}; "${token}" came`);
+  }
 }
 
-const WIRE_STATE: Readonly<Record<SignerState, WireState>> = {
-  starting: WireState.SIGNER_STATE_STARTING,
-  ready: WireState.SIGNER_STATE_READY,
-  draining: WireState.SIGNER_STATE_DRAINING,
-  dead: WireState.SIGNER_STATE_DEAD,
+const WIRE_SIGNER_STATE: Readonly<Record<SignerState, WireSignerState>> = {
+  starting: WireSignerState.SIGNER_STATE_STARTING,
+  ready: WireSignerState.SIGNER_STATE_READY,
+  draining: WireSignerState.SIGNER_STATE_DRAINING,
+  dead: WireSignerState.SIGNER_STATE_DEAD,
 };
 
 function signerStatus(signer: SignerView) {
-  return { ...signer, state: WIRE_STATE[signer.state] };
+  return { ...signer, state: WIRE_SIGNER_STATE[signer.state] };
+}
+
+const WIRE_TOKEN_STATE: Readonly<Record<TokenState, WireTokenState>> = {
+  serving: WireTokenState.TOKEN_STATE_SERVING,
+  down: WireTokenState.TOKEN_STATE_DOWN,
+  draining: WireTokenState.TOKEN_STATE_DRAINING,
+  drained: WireTokenState.TOKEN_STATE_DRAINED,
+  latched: WireTokenState.TOKEN_STATE_LATCHED,
+  quarantined: WireTokenState.TOKEN_STATE_QUARANTINED,
+};
+
+function tokenStatus({ name, state, reason }: TokenView) {
+  return { name, state: WIRE_TOKEN_STATE[state], reason };
 }
 
 function keyStatus(key: RingKey, disabled: boolean) {

@@ -24,6 +24,8 @@ import { registerReload } from './commands/reload.js';
 import { registerServe } from './commands/serve.js';
 import { registerSign } from './commands/sign.js';
 import { registerStatus } from './commands/status.js';
+import { registerTokenDrain } from './commands/token-drain.js';
+import { registerTokenUnlatch } from './commands/token-unlatch.js';
 import { registerVerify } from './commands/verify.js';
 import { EXIT_CODES } from './exit-codes.js';
 
@@ -49,6 +51,10 @@ export function createProgram(cli: Cli): Command {
 
   const config = program.command('config').description('configuration of other programs');
   registerConfigNginx(config, cli);
+
+  const token = program.command('token').description('the tokens of the service');
+  registerTokenDrain(token, cli);
+  registerTokenUnlatch(token, cli);
 
   const keys = program.command('keys').description('keys on the token');
   registerKeysGenerate(keys, cli);

@@ -19,6 +19,7 @@ export const METRICS = {
   connections: gauge('signet_connections', 'Open connections.', ['transport']),
   signers: gauge('signet_signers', 'Signer processes, by what they do.', ['token', 'state']),
   signerRestarts: counter('signet_signer_restarts_total', 'Signers replaced because they had ended.', ['token']),
+  tokens: gauge('signet_token_state', '1 for the state in which a token is, 0 for the others.', ['token', 'state']),
   keys: gauge('signet_keys', 'Keys that the tokens hold.', ['state']),
   certificateNotAfter: gauge(
     'signet_certificate_not_after_timestamp_seconds',

@@ -10,6 +10,7 @@ export interface Measured {
   readonly unfinished: () => number;
   readonly connections: () => readonly { readonly transport: string; readonly count: number }[];
   readonly signers: () => readonly { readonly token: string; readonly state: string; readonly restarts: number }[];
+  readonly tokens: () => readonly { readonly name: string; readonly state: string }[];
   readonly keys: () => readonly MeasuredKey[];
   readonly auditLost: () => number;
   /** Duplicates, those of them that a grant refused, and what the rate limits of grants held back. */
@@ -38,6 +39,7 @@ export function exposeService(registry: Registry, measured: Measured): void {
   );
   exposeValues(registry, METRICS.signers, () => signerStates(measured.signers()));
   exposeValues(registry, METRICS.signerRestarts, () => restarts(measured.signers()));
+  exposeValues(registry, METRICS.tokens, () => tokenStates(measured.tokens()));
   exposeValues(registry, METRICS.keys, () => keyStates(measured.keys()));
   exposeValues(registry, METRICS.certificateNotAfter, () => expiries(measured.keys(), dates));
   exposeValues(registry, METRICS.auditLost, () => one(measured.auditLost()));
@@ -46,6 +48,15 @@ export function exposeService(registry: Registry, measured: Measured): void {
   exposeValues(registry, METRICS.buildInfo, () => [
     { labels: { version: measured.version, node: process.versions.node }, value: 1 },
   ]);
+}
+
+/** The words of TokenState in pool.ts. */
+const TOKEN_STATES = ['serving', 'down', 'draining', 'drained', 'latched', 'quarantined'];
+
+function tokenStates(tokens: ReturnType<Measured['tokens']>): Sample[] {
+  return tokens.flatMap(({ name, state }) =>
+    TOKEN_STATES.map((each) => ({ labels: { token: name, state: each }, value: each === state ? 1 : 0 })),
+  );
 }
 
 /** The words of SignerState in pool.ts: each has a series, so that an alert sees a state that nobody is in. */

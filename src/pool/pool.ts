@@ -54,7 +54,7 @@ export type TokenState = (typeof TOKEN_STATES)[number];
 export interface TokenView {
   readonly name: string;
   readonly state: TokenState;
-  /** Why it is latched or quarantined; else empty. */
+  /** Why it is latched or quarantined, and what to do; else empty. */
   readonly reason: string;
 }
 

@@ -36,6 +36,7 @@ interface Shut {
   /** latched: no login is to be tried. quarantined: it made a signature that does not verify. */
   readonly state: 'latched' | 'quarantined';
   readonly why: string;
+  readonly remedy: string;
 }
 
 /** How often the PIN of a latched token is looked at, whether it is another by now, in milliseconds. */
@@ -95,7 +96,7 @@ export class TokenSigners {
   }
 
   view(): TokenView {
-    return { name: this.config.name, state: this.#state, reason: this.#shut?.why ?? '' };
+    return { name: this.config.name, state: this.#state, reason: this.#shut ? `${this.#shut.why}; ${this.#shut.remedy}` : '' };
   }
 
   get #state(): TokenState {
@@ -136,10 +137,8 @@ export class TokenSigners {
   /** Takes the token out of use for good and kills its signers: what they hold may be as wrong. */
   quarantine(why: string): void {
     if (this.#shut?.state === 'quarantined') return;
-    this.#shutDown(
-      { state: 'quarantined', why: `quarantined: ${why}` },
-      'restart the service when the token has been examined',
-    );
+    const remedy = 'restart the service when the token has been examined';
+    this.#shutDown({ state: 'quarantined', why: `quarantined: ${why}`, remedy });
     for (const signer of this.signers) signer.kill('stopped', 'the token is quarantined');
   }
 
@@ -268,9 +267,9 @@ export class TokenSigners {
   }
 
   /** No login is to be tried: signers that wait for one end. */
-  #hold({ why, remedy }: Hold): void {
+  #hold(hold: Hold): void {
     if (this.#shut !== undefined || this.#closing) return;
-    this.#shutDown({ state: 'latched', why }, remedy);
+    this.#shutDown({ state: 'latched', ...hold });
     for (const signer of this.signers) if (signer.state === 'starting') signer.drain();
     this.#pinLook = setInterval(() => this.#lookAtPin(), PIN_LOOK_MS).unref();
   }
@@ -288,11 +287,11 @@ export class TokenSigners {
     this.fill();
   }
 
-  #shutDown(shut: Shut, remedy: string): void {
+  #shutDown(shut: Shut): void {
     clearInterval(this.#pinLook);
     this.#shut = shut;
     this.#stopTimers();
-    this.#log.error({ error: shut.why, remedy }, 'token is out of use');
+    this.#log.error({ error: shut.why, remedy: shut.remedy }, 'token is out of use');
     this.#listener.onSignersChanged();
     this.#listener.onRoom();
   }

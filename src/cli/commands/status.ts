@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { GetStatusResponse, KeyStatus, SignerStatus } from '../../gen/signet/v1/admin.js';
+import type { GetStatusResponse, KeyStatus, SignerStatus, TokenStatus } from '../../gen/signet/v1/admin.js';
 import { act, type Cli, type GlobalOptions } from '../cli.js';
 import { configOf } from '../configured.js';
 import { type KeyFacts, keyFacts, keyLine } from '../key-facts.js';
@@ -17,7 +17,9 @@ async function status(options: GlobalOptions, cli: Cli) {
   const keys = answer.keys.flatMap((status) => {
     return status.key ? [{ ...keyFacts(serviceKeyOf(status.key)), ...stateOf(status) }] : [];
   });
-  return { data: { ...numbersOf(answer), signers: answer.signers.map(signerFacts), keys }, text: pageOf(answer, keys) };
+  const tokens = answer.tokens.map(tokenFacts);
+  const signers = answer.signers.map(signerFacts);
+  return { data: { ...numbersOf(answer), tokens, signers, keys }, text: pageOf(answer, keys) };
 }
 
 function numbersOf(answer: GetStatusResponse) {
@@ -32,6 +34,21 @@ function numbersOf(answer: GetStatusResponse) {
     signatures: answer.signatures,
     errors: answer.errors,
   };
+}
+
+/** The words of admin.proto's TokenState, in its order. */
+const TOKEN_STATES: readonly string[] = [
+  'unspecified',
+  'serving',
+  'down',
+  'draining',
+  'drained',
+  'latched',
+  'quarantined',
+];
+
+function tokenFacts({ name, state, reason }: TokenStatus) {
+  return { name, state: TOKEN_STATES[state] ?? 'unspecified', reason };
 }
 
 /** The words of admin.proto's SignerState, in its order. */
@@ -58,12 +75,19 @@ function pageOf(answer: GetStatusResponse, keys: readonly (KeyFacts & ReturnType
   const lines = [
     `signet ${answer.version}, pid ${answer.pid}, up ${answer.uptimeS} s: ${state}`,
     `signatures ${answer.signatures}, errors ${answer.errors}, queued ${answer.queued}, in flight ${answer.inFlight}`,
+    'tokens:',
+    ...answer.tokens.map(tokenLine),
     'signers:',
     ...answer.signers.map(signerLine),
     'keys:',
     ...keys.map((key) => `  ${keyLine(key)}${key.disabled ? ' DISABLED' : ''} on ${key.tokens.join(', ')}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function tokenLine(token: TokenStatus): string {
+  const { name, state, reason } = tokenFacts(token);
+  return `  ${name} ${state}${reason === '' ? '' : `: ${reason}`}`;
 }
 
 function signerLine(signer: SignerStatus): string {

@@ -18,6 +18,7 @@ struct call {
     CK_ULONG data_n;
     unsigned char *signature;
     CK_ULONG *signature_n;
+    CK_TOKEN_INFO *token_info;
     bool needs_login;
 
     CK_RV rv;

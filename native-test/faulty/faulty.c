@@ -167,6 +167,8 @@ static void after_real(struct call *call) {
     sessions_note(call);
     if (call->found)
         objects_translate_found(call);
+    if (call->token_info)
+        call->token_info->flags |= (CK_FLAGS)atomic_load(&state->token_flags);
     if (call->signature && *call->signature_n > 0 && dose_taken(&state->corrupt))
         call->signature[*call->signature_n - 1] ^= 1;
 }

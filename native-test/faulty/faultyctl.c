@@ -23,14 +23,15 @@ static const char USAGE[] =
     "  corrupt TIMES                     signatures with a wrong bit\n"
     "  wrong-key TIMES                   signatures by another key of the same type\n"
     "  revoke CKR [permute]              a token restart: sessions open now answer the code; objects exchange handles\n"
+    "  token-flags FLAGS                 a number: what C_GetTokenInfo says besides the token's own flags\n"
     "  clear                             no faults any more, and release\n"
     "  counters                          JSON: what was seen of each function\n"
     "  log [FROM]                        JSON lines: the calls from this number on, as far as they are kept\n"
     "TIMES: a number, `forever`, or a probability such as 2.5%\n";
 
 typedef int command(struct state *state, int argc, char **argv);
-static command latency, limit, fail, hang, release, crash, corrupt, wrong_key, revoke_sessions, clear, counters,
-    show_log;
+static command latency, limit, fail, hang, release, crash, corrupt, wrong_key, revoke_sessions, token_flags, clear,
+    counters, show_log;
 
 static const struct {
     const char *name;
@@ -40,7 +41,7 @@ static const struct {
     {"latency", latency, 2, 3}, {"limit", limit, 1, 1},         {"fail", fail, 3, 3},
     {"hang", hang, 2, 2},       {"release", release, 0, 0},     {"crash", crash, 2, 2},
     {"corrupt", corrupt, 1, 1}, {"wrong-key", wrong_key, 1, 1}, {"revoke", revoke_sessions, 1, 2},
-    {"clear", clear, 0, 0},     {"counters", counters, 0, 0},   {"log", show_log, 0, 1},
+    {"token-flags", token_flags, 1, 1}, {"clear", clear, 0, 0}, {"counters", counters, 0, 0}, {"log", show_log, 0, 1},
 };
 
 static struct function_state *function_of(struct state *state, const char *name);
@@ -137,6 +138,17 @@ static int revoke_sessions(struct state *state, int argc, char **argv) {
     return 0;
 }
 
+static int token_flags(struct state *state, int argc, char **argv) {
+    (void)argc;
+    char *end;
+    errno = 0;
+    uint64_t flags = strtoull(argv[0], &end, 0);
+    if (errno != 0 || end == argv[0] || *end != '\0')
+        die("expected flags such as 0x20000, got", argv[0]);
+    atomic_store(&state->token_flags, flags);
+    return 0;
+}
+
 static int clear(struct state *state, int argc, char **argv) {
     for (int i = 0; i < FN_COUNT; i++) {
         struct function_state *f = &state->functions[i];
@@ -148,6 +160,7 @@ static int clear(struct state *state, int argc, char **argv) {
     set_dose(&state->corrupt, "0");
     set_dose(&state->wrong_key, "0");
     atomic_store(&state->limit, 0);
+    atomic_store(&state->token_flags, 0);
     return release(state, argc, argv);
 }
 

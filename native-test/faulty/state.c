@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "faulty1"
+#define MAGIC "faulty2"
 
 static struct state *map(int fd);
 static struct state *complain(const char *path, const char *what);

@@ -86,6 +86,9 @@ struct state {
     _Atomic uint32_t permutations;
     _Atomic uint32_t generation;
 
+    /* What C_GetTokenInfo says besides the token's own flags. */
+    _Atomic uint64_t token_flags;
+
     struct function_state functions[FN_COUNT];
 
     _Atomic uint64_t log_count;

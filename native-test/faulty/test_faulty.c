@@ -410,6 +410,22 @@ static void after_a_restart_an_old_handle_names_another_key(void **unused) {
     }
 }
 
+static CK_FLAGS token_flags(void) {
+    CK_TOKEN_INFO info;
+    assert_int_equal(p11->C_GetTokenInfo(slot, &info), CKR_OK);
+    return info.flags;
+}
+
+static void the_token_says_flags_as_ordered(void **unused) {
+    (void)unused;
+    CK_FLAGS own = token_flags();
+    assert_int_equal(own & CKF_USER_PIN_FINAL_TRY, 0);
+    order("token-flags 0x20000");
+    assert_int_equal(token_flags(), own | CKF_USER_PIN_FINAL_TRY);
+    order("clear");
+    assert_int_equal(token_flags(), own);
+}
+
 static void the_spy_log_tells_every_call(void **unused) {
     (void)unused;
     CK_OBJECT_HANDLE key = find(CKO_PRIVATE_KEY, ALPHA);
@@ -508,6 +524,7 @@ int main(int argc, char **argv) {
         TEST(sessions_of_other_processes_die_too),
         TEST(a_lost_login_leaves_the_session),
         TEST(after_a_restart_an_old_handle_names_another_key),
+        TEST(the_token_says_flags_as_ordered),
         TEST(the_spy_log_tells_every_call),
         TEST(a_wrong_order_is_refused),
     };

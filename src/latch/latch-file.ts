@@ -19,7 +19,6 @@ export class LatchFile implements LoginLatch {
 
   /** Throws SignetError invalid_argument if the file is there and is not one of these: guessing would try PINs. */
   constructor(stateDir: string, nowMs = Date.now) {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     this.#stateDir = stateDir;
     this.#file = join(stateDir, 'login-latch.json');
     this.#nowMs = nowMs;
@@ -82,6 +81,7 @@ export class LatchFile implements LoginLatch {
   }
 
   #write(content: Omit<Content, 'version'>): void {
+    mkdirSync(this.#stateDir, { recursive: true, mode: 0o700 });
     const text = JSON.stringify({ version: 1, ...content }, null, 2);
     replaceFile(this.#file, Buffer.from(`${text}\n`), 0o600, this.#owner());
   }

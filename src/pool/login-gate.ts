@@ -1,19 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
-import type { LoginLatch, Refusal } from '../shared-state.js';
-import type { LoginRequest } from './messages.js';
+import { type Hold, holdOf, type LoginRequest, wrongPin } from '../login-hold.js';
+import type { LoginLatch } from '../shared-state.js';
 
 /** A signer that would log in. */
 export interface LoginSeeker {
   givePin(pin: Buffer): void;
   kill(reason: 'died', message: string): void;
-}
-
-/** Why nobody may log in to a token until somebody has looked after it. */
-export interface Hold {
-  readonly why: string;
-  readonly remedy: string;
 }
 
 /**
@@ -100,7 +94,7 @@ export class LoginGate {
     if (!turn) return;
     try {
       const pin = this.#readPin(this.#token);
-      const hold = this.#holdOf(turn.request, pin);
+      const hold = holdOf(this.#latch, this.#token.name, turn.request, pin);
       if (hold) return this.#hold(pin, hold);
       this.#turn = { ...turn, pin: copyOf(pin) };
       turn.seeker.givePin(pin);
@@ -109,13 +103,6 @@ export class LoginGate {
       turn.seeker.kill('died', `no login: ${(thrown as Error).message}`);
       this.#next();
     }
-  }
-
-  #holdOf({ serial, finalTry, locked }: LoginRequest, pin: Buffer): Hold | undefined {
-    const refusal = this.#latch.refusal(serial, pin);
-    if (refusal) return wrongPin(refusal);
-    if ((!locked && !finalTry) || this.#latch.takePermit(this.#token.name)) return undefined;
-    return locked ? LOCKED : FINAL_TRY;
   }
 
   #refused(serial: string, pin: Buffer, reason: string): void {
@@ -158,22 +145,3 @@ interface Turn {
   readonly seeker: LoginSeeker;
   readonly request: LoginRequest;
 }
-
-const UNLATCH = 'signet token unlatch';
-
-function wrongPin({ reason, time }: Refusal): Hold {
-  return {
-    why: `wrong PIN: ${reason} at ${time}`,
-    remedy: `correct the PIN file, which is looked at again by itself; or, if the PIN is right by now, ${UNLATCH}`,
-  };
-}
-
-const FINAL_TRY: Hold = {
-  why: 'no login: the token says that one more wrong PIN locks it (CKF_USER_PIN_FINAL_TRY)',
-  remedy: `make sure that the PIN is right, then ${UNLATCH}, which permits one login`,
-};
-
-const LOCKED: Hold = {
-  why: 'no login: the token says that its PIN is locked (CKF_USER_PIN_LOCKED)',
-  remedy: `have the security officer of the token unlock it, then ${UNLATCH}`,
-};

@@ -1,3 +1,7 @@
+import type { LoginRequest } from '../login-hold.js';
+
+export type { LoginRequest };
+
 /**
  * The contract between the front and a signer process, spoken over the socketpair at the signer's descriptor 3.
  *
@@ -70,16 +74,6 @@ export interface KeysReport {
   readonly keys: readonly SignerKey[];
   /** Sentences for the log: objects that cannot be used, and why. */
   readonly warnings: readonly string[];
-}
-
-/** What a token says of itself before a login. */
-export interface LoginRequest {
-  /** CK_TOKEN_INFO.serialNumber, without the blanks that fill it up. */
-  readonly serial: string;
-  /** CKF_USER_PIN_FINAL_TRY: one more wrong PIN locks it. */
-  readonly finalTry: boolean;
-  /** CKF_USER_PIN_LOCKED. */
-  readonly locked: boolean;
 }
 
 /** Why a signer gives up. `wrong_pin`: the token was asked to take its PIN and refused it. */

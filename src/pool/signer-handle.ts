@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
+import type { LoginRequest } from '../login-hold.js';
 import { openSocket } from '../read-in-place.js';
 import type { SignJob } from '../sign-job.js';
 import { writeAtOnce } from '../write-at-once.js';
@@ -20,7 +21,6 @@ import {
   FrameType,
   idOf,
   type KeysReport,
-  type LoginRequest,
   typeOf,
 } from './messages.js';
 import type { SignerState } from './pool.js';

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config/schema.js';
+import type { Hold } from '../login-hold.js';
 import type { LoginLatch } from '../shared-state.js';
 import type { SignJob } from '../sign-job.js';
-import { type Hold, LoginGate } from './login-gate.js';
+import { LoginGate } from './login-gate.js';
 import type { AnswerFrame, KeysReport } from './messages.js';
 import type { SignerView, TokenState, TokenView } from './pool.js';
 import { restartDelayMs, STABLE_MS } from './restart-delay.js';

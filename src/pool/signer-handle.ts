@@ -250,6 +250,7 @@ export class SignerHandle {
 
   /** How long it waits for its turn is the front's own doing. */
   #asksForPin(request: LoginRequest): void {
+    if (this.#state !== 'starting') return;
     clearTimeout(this.#watch);
     this.#watch = undefined;
     this.#listener.onLogin(request);

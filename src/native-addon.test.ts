@@ -1,13 +1,22 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import timers from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
 import { test } from 'tap';
 import { createToken } from '../test/fixtures/softhsm-token.js';
-import { duplicate, openModuleDeepbind, peerCredentials } from './native-addon.js';
+import {
+  busyPollEvents,
+  busyPollReceive,
+  duplicate,
+  openModuleDeepbind,
+  peerCredentials,
+  socketPair,
+} from './native-addon.js';
 
 test('the peer of a Unix socket is named by its uid, gid and pid', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'signet-addon-'));
@@ -88,3 +97,42 @@ function bindingsToNode(folder: string, conf: string, program: string[]): number
   }
   return count;
 }
+
+test('a socket is read without sleep while messages are close, and waits as long as it takes', async (t) => {
+  const [mine, theirs] = socketPair();
+  const into = Buffer.alloc(16);
+  for (let i = 0; i < 20; i++) {
+    writeSync(theirs, `message ${i}`);
+    t.equal(into.toString('utf8', 0, busyPollReceive(mine, into, 200)), `message ${i}`);
+  }
+  const late = spawn('sh', ['-c', 'sleep 0.2; printf late >&3'], { stdio: ['ignore', 'inherit', 'inherit', theirs] });
+  const [begunMs, cpu] = [performance.now(), process.cpuUsage()];
+  t.equal(into.toString('utf8', 0, busyPollReceive(mine, into, 200)), 'late');
+  const usedUs = process.cpuUsage(cpu);
+  t.ok(performance.now() - begunMs > 100, 'it came late');
+  t.ok(usedUs.user + usedUs.system < 50_000, 'the wait was slept through');
+  await once(late, 'close');
+  closeSync(theirs);
+  t.equal(busyPollReceive(mine, into, 200), 0, 'the end of the stream');
+  closeSync(mine);
+  t.throws(() => busyPollReceive(mine, into, 200), /Bad file descriptor/);
+  t.throws(() => busyPollReceive(0, Buffer.alloc(0), 200), /expected a descriptor, a buffer and microseconds/);
+});
+
+test('an event loop that looks before it sleeps handles what comes, keeps its timers, and sleeps when nothing comes', async (t) => {
+  busyPollEvents(1_000);
+  t.teardown(() => busyPollEvents(0));
+  const { port1, port2 } = new MessageChannel();
+  port2.on('message', (n: number) => port2.postMessage(n));
+  for (let n = 0; n < 100; n++) {
+    port1.postMessage(n);
+    t.equal((await once(port1, 'message'))[0], n);
+  }
+  port1.close();
+  const [begunMs, cpu] = [performance.now(), process.cpuUsage()];
+  await timers.setTimeout(300);
+  const [tookMs, usedUs] = [performance.now() - begunMs, process.cpuUsage(cpu)];
+  t.ok(tookMs >= 299, 'the timer');
+  t.ok(usedUs.user + usedUs.system < 100_000, 'the wait was slept through');
+  t.throws(() => busyPollEvents(-1), /expected a number of microseconds/);
+});

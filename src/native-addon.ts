@@ -20,6 +20,13 @@ interface NativeAddon {
   socketPair(): [number, number];
   /** Another descriptor of the same open file (fcntl(2), F_DUPFD_CLOEXEC); who asks closes it. */
   duplicate(fd: number): number;
+  /** From now on the event loop of this process looks for events for so long, in microseconds, before it sleeps, as long as that helps; 0 ends it. */
+  busyPollEvents(microseconds: number): void;
+  /**
+   * Waits until bytes have come from the socket and gives how many; 0 when the peer has closed or died. As long as that helps, the
+   * first microseconds are waited without sleep.
+   */
+  busyPollReceive(fd: number, into: Buffer, microseconds: number): number;
 }
 
 /** `src/` and `dist/` both lie in the root of the package. */
@@ -34,6 +41,8 @@ export const {
   lockFile,
   socketPair,
   duplicate,
+  busyPollEvents,
+  busyPollReceive,
 } = loadAddon();
 
 function loadAddon(): NativeAddon {

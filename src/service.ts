@@ -12,7 +12,7 @@ import { LatchFile } from './latch/latch-file.js';
 import { createLog } from './log.js';
 import { Metrics } from './metrics/metrics.js';
 import type { Measured } from './metrics/service-metrics.js';
-import { disableCoreDumps, peerCredentials } from './native-addon.js';
+import { busyPollEvents, disableCoreDumps, peerCredentials } from './native-addon.js';
 import { CurrentPolicy } from './policy/current-policy.js';
 import { createPolicy } from './policy/grants.js';
 import { MemoryState } from './policy/memory-state.js';
@@ -49,6 +49,7 @@ export async function serve(configFile: string): Promise<void> {
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
   const shared: SharedState = { quotas: memory, duplicates: memory, latch, audit };
   const metrics = config.metrics && new Metrics();
+  busyPollEvents(Math.max(...config.tokens.map((token) => token.busy_poll_us)));
   const pool = createPool(config.tokens, log, readPin, shared.latch);
   const transports: Transport[] = [];
   try {
@@ -91,13 +92,7 @@ const KEYS_KNOWN_MS = 5_000;
 
 type Stations = ReturnType<typeof joinStations>;
 
-function joinStations(
-  config: Config,
-  log: Logger,
-  pool: Pool,
-  shared: SharedState,
-  metrics: Metrics | undefined,
-) {
+function joinStations(config: Config, log: Logger, pool: Pool, shared: SharedState, metrics: Metrics | undefined) {
   const keys = new KeyRing(config.catalogue_file, new DisabledKeys(config.state_dir), log);
   pool.onKeys = (found) => keys.replace(found);
   const scheduler = new Scheduler(pool, config.limits.queue_jobs_max);

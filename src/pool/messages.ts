@@ -57,6 +57,8 @@ export interface SignerConfiguration {
   readonly tokenSerial?: string;
   readonly slot?: number;
   readonly verify: 'always' | 'first' | 'sample';
+  /** How long the signer looks for its next job before it sleeps, in microseconds. */
+  readonly busyPollUs: number;
   /** PEM files with public keys or certificates, for private keys whose token tells none. */
   readonly publicKeyFiles?: readonly string[];
 }

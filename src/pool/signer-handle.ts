@@ -203,6 +203,7 @@ export class SignerHandle {
         module: token.module,
         verify: token.verify,
         publicKeyFiles: token.public_key_files,
+        busyPollUs: token.busy_poll_us,
         ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
         ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
         ...(token.token_serial !== undefined && { tokenSerial: token.token_serial }),

@@ -1,12 +1,16 @@
 import { readSync, writeSync } from 'node:fs';
+import { busyPollReceive } from '../native-addon.js';
 import { FRAME_BYTES_MAX } from '../pool/messages.js';
 
 /** The signer's end of the socketpair; the front passes it as this descriptor. It blocks: the signer has nothing else to do. */
 const FRONT_FD = 3;
 
-/** Reads what has come, at least one byte. Gives 0 when the front has closed its end or is dead. */
-export function receive(into: Buffer): number {
-  return readFrom(into, 0, into.length);
+/**
+ * Reads what has come, at least one byte. Gives 0 when the front has closed its end or is dead. While jobs follow each other
+ * closely it looks for the next one for so many microseconds before it sleeps.
+ */
+export function receive(into: Buffer, busyPollUs: number): number {
+  return busyPollReceive(FRONT_FD, into, busyPollUs);
 }
 
 /** Reads exactly one frame into a buffer of its own, so that it can be wiped. Undefined if the front is gone. */

@@ -24,7 +24,7 @@ import { openSocket } from '../read-in-place.js';
 
 const token = createToken({ keys: [{ label: 'p256', type: 'p256' }] });
 tap.teardown(() => token.remove());
-const CONFIGURATION: SignerConfiguration = { module: token.module, tokenLabel: token.label, verify: 'sample' };
+const CONFIGURATION: SignerConfiguration = { module: token.module, tokenLabel: token.label, verify: 'sample', busyPollUs: 200 };
 /** A shared library, but no PKCS#11 module. */
 const ADDON = fileURLToPath(new URL('../../build/signet_addon.node', import.meta.url));
 const PIN = () => Buffer.from(token.pin);

@@ -47,7 +47,7 @@ function run(): void {
   if (!opened) return;
   const { token, configuration } = opened;
   let keys = announceKeys(token, configuration, 0);
-  serveFrames((frame) => {
+  serveFrames(configuration.busyPollUs, (frame) => {
     if (typeOf(frame) === FrameType.job) serve(token, keys, configuration, frame);
     else if (typeOf(frame) === FrameType.refresh) keys = announceKeys(token, configuration, idOf(frame));
     else throw new SignerFailure('token', `expected a job or a refresh; a frame of type ${typeOf(frame)} came`);
@@ -75,10 +75,11 @@ function askForPin(request: LoginRequest): Buffer {
   throw new SignerFailure('token', `expected the PIN; a frame of type ${typeOf(frame)} came`);
 }
 
-function serveFrames(visit: (frame: Buffer) => void): void {
+function serveFrames(busyPollUs: number, visit: (frame: Buffer) => void): void {
   const reader = new FrameReader();
   const received = Buffer.alloc(RECEIVE_BYTES);
-  for (let got = receive(received); got > 0; got = receive(received)) reader.push(received.subarray(0, got), visit);
+  for (let got = receive(received, busyPollUs); got > 0; got = receive(received, busyPollUs))
+    reader.push(received.subarray(0, got), visit);
 }
 
 function announceKeys(

@@ -9,63 +9,87 @@ import { type RunningService, startService } from './fixtures/running-service.js
 import { watchSigners } from './fixtures/signer-status.js';
 import { watchTokens } from './fixtures/token-status.js';
 import { until } from './fixtures/until.js';
+import { recordGoal } from './reliability/measured-goal.js';
+import { times } from './reliability/soak.js';
 
 const SIGNERS = 3;
 const WRONG = 'wrong-pin-4711';
 const CKF_USER_PIN_FINAL_TRY = 0x0002_0000;
 const CKF_USER_PIN_LOCKED = 0x0004_0000;
 
-t.test('goal F6: a wrong PIN costs one C_Login, over all signers and restarts, until the PIN file is another', async (t) => {
-  const { token, pinFile, start, logins } = siteOf(t, WRONG);
-  const first = await start();
-  await watchTokens(t, first).is('test', 'LATCHED');
-  t.equal(logins(), 1, `one login by ${SIGNERS} signers`);
-  t.match(await watchTokens(t, first).of('test'), { reason: /CKR_PIN_INCORRECT .*correct the PIN file/ });
-  t.match((await command(first, 'status')).stdout, /test latched: wrong PIN: C_Login: CKR_PIN_INCORRECT/);
+t.test(
+  'goal F6: a wrong PIN costs one C_Login, over all signers and restarts, until the PIN file is another',
+  async (t) => {
+    const { token, pinFile, start, logins } = siteOf(t, WRONG);
+    const first = await start();
+    await watchTokens(t, first).is('test', 'LATCHED');
+    t.equal(logins(), 1, `one login by ${SIGNERS} signers`);
+    t.match(await watchTokens(t, first).of('test'), { reason: /CKR_PIN_INCORRECT .*correct the PIN file/ });
+    t.match((await command(first, 'status')).stdout, /test latched: wrong PIN: C_Login: CKR_PIN_INCORRECT/);
 
-  for (const [signal, after] of [
-    ['SIGTERM', 'a restart'],
-    ['SIGKILL', 'a death of the front'],
-  ] as const) {
-    const before = latest(first);
-    before.kill(signal);
-    await before.exit();
+    let restarts = 0;
+    for (const n of times(2)) {
+      const before = latest(first);
+      const signal = n % 2 ? 'SIGTERM' : 'SIGKILL';
+      before.kill(signal);
+      await before.exit();
+      const next = await start();
+      await watchTokens(t, next).is('test', 'LATCHED');
+      t.equal(logins(), 1, `none after ${signal} and a start`);
+      restarts++;
+    }
+    recordGoal({
+      id: 'F6',
+      goal: 'logins with a wrong PIN',
+      measured: logins(),
+      unit: '',
+      must: 'at most',
+      bound: 1,
+      of: `${SIGNERS} signers, ${restarts} restarts of the service`,
+    });
+
+    const last = latest(first);
+    writeFileSync(pinFile, 'still-wrong-0815', { mode: 0o600 });
+    await until(() => logins() === 2, 20_000);
+    await watchTokens(t, last).is('test', 'LATCHED');
+    writeFileSync(pinFile, WRONG, { mode: 0o600 });
+    await last.logged('the PIN of the latched token has changed: it is tried');
+    writeFileSync(pinFile, token.pin, { mode: 0o600 });
+    await watchTokens(t, last).is('test', 'SERVING', SIGNERS);
+    t.equal(
+      logins(),
+      2 + SIGNERS,
+      'another PIN costs one more, one that was wrong before none, and the right one opens it',
+    );
+    t.notMatch(JSON.stringify(last.log), new RegExp(`${WRONG}|${token.pin}`));
+  },
+);
+
+t.test(
+  'goal F6: a PIN that is right by now is tried when somebody says so, in the service or before it starts',
+  async (t) => {
+    const { token, start, logins } = siteOf(t);
+    token.order({ fail: 'C_Login', rv: 'CKR_PIN_INCORRECT', times: 'forever' });
+    const service = await start();
+    await watchTokens(t, service).is('test', 'LATCHED');
+    t.match(await command(service, 'token', 'unlatch', 'test'), { code: 0, stderr: /the latch is open/ });
+    await until(() => logins() === 2);
+    await watchTokens(t, service).is('test', 'LATCHED');
+    service.kill('SIGTERM');
+    await service.exit();
+    t.equal(logins(), 2, 'it was tried once, and refused again');
+
+    token.order({ clear: true });
+    t.match(await command(service, 'token', 'unlatch', 'test'), { code: 0, stderr: /the latch is open.* that starts/ });
     const next = await start();
-    await watchTokens(t, next).is('test', 'LATCHED');
-    t.equal(logins(), 1, `none after ${after}`);
-  }
-
-  const last = latest(first);
-  writeFileSync(pinFile, 'still-wrong-0815', { mode: 0o600 });
-  await until(() => logins() === 2, 20_000);
-  await watchTokens(t, last).is('test', 'LATCHED');
-  writeFileSync(pinFile, WRONG, { mode: 0o600 });
-  await last.logged('the PIN of the latched token has changed: it is tried');
-  writeFileSync(pinFile, token.pin, { mode: 0o600 });
-  await watchTokens(t, last).is('test', 'SERVING', SIGNERS);
-  t.equal(logins(), 2 + SIGNERS, 'another PIN costs one more, one that was wrong before none, and the right one opens it');
-  t.notMatch(JSON.stringify(last.log), new RegExp(`${WRONG}|${token.pin}`));
-});
-
-t.test('goal F6: a PIN that is right by now is tried when somebody says so, in the service or before it starts', async (t) => {
-  const { token, start, logins } = siteOf(t);
-  token.order({ fail: 'C_Login', rv: 'CKR_PIN_INCORRECT', times: 'forever' });
-  const service = await start();
-  await watchTokens(t, service).is('test', 'LATCHED');
-  t.match(await command(service, 'token', 'unlatch', 'test'), { code: 0, stderr: /the latch is open/ });
-  await until(() => logins() === 2);
-  await watchTokens(t, service).is('test', 'LATCHED');
-  service.kill('SIGTERM');
-  await service.exit();
-  t.equal(logins(), 2, 'it was tried once, and refused again');
-
-  token.order({ clear: true });
-  t.match(await command(service, 'token', 'unlatch', 'test'), { code: 0, stderr: /the latch is open.* that starts/ });
-  const next = await start();
-  await watchTokens(t, next).is('test', 'SERVING', SIGNERS);
-  t.match(await command(next, 'token', 'unlatch', 'test'), { code: 0, stderr: /no PIN was latched/ });
-  t.match(await command(next, 'token', 'unlatch', 'nobody'), { code: 2, stderr: /expected one of test; "nobody" came/ });
-});
+    await watchTokens(t, next).is('test', 'SERVING', SIGNERS);
+    t.match(await command(next, 'token', 'unlatch', 'test'), { code: 0, stderr: /no PIN was latched/ });
+    t.match(await command(next, 'token', 'unlatch', 'nobody'), {
+      code: 2,
+      stderr: /expected one of test; "nobody" came/,
+    });
+  },
+);
 
 for (const [flag, value] of Object.entries({ CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED })) {
   t.test(`goal F6: there is no login while the token says ${flag}, and one when somebody permits it`, async (t) => {
@@ -96,28 +120,32 @@ t.test('goal F6: signers log in one after the other', async (t) => {
   t.equal(calls.length, 4);
   for (const [n, { time_us }] of calls.entries()) {
     const before = calls[n - 1];
-    if (before) t.ok(time_us >= before.time_us + (before.duration_us ?? 0), `login ${n + 1} begins when ${n} has ended`);
+    if (before)
+      t.ok(time_us >= before.time_us + (before.duration_us ?? 0), `login ${n + 1} begins when ${n} has ended`);
   }
 });
 
-t.test('goal F6: a PIN that becomes wrong in a running service costs one login, and who is logged in goes on', async (t) => {
-  const { pinFile, start, logins } = siteOf(t);
-  const service = await start();
-  await watchTokens(t, service).is('test', 'SERVING', SIGNERS);
-  const load = await recordLoad(t, service, { callers: 2, timeoutMs: 10_000 });
-  writeFileSync(pinFile, WRONG, { mode: 0o600 });
-  const [, ...victims] = await watchSigners(t, service).ready();
-  for (const pid of victims) process.kill(pid, 'SIGKILL');
-  await watchTokens(t, service).is('test', 'LATCHED');
-  await load.more(50);
-  await load.stop();
-  t.equal(logins(), SIGNERS + 1);
-  t.same(
-    load.answers.flatMap(({ error }) => error ?? []),
-    [],
-    `${load.answers.length} were signed by the one that was left`,
-  );
-});
+t.test(
+  'goal F6: a PIN that becomes wrong in a running service costs one login, and who is logged in goes on',
+  async (t) => {
+    const { pinFile, start, logins } = siteOf(t);
+    const service = await start();
+    await watchTokens(t, service).is('test', 'SERVING', SIGNERS);
+    const load = await recordLoad(t, service, { callers: 2, timeoutMs: 10_000 });
+    writeFileSync(pinFile, WRONG, { mode: 0o600 });
+    const [, ...victims] = await watchSigners(t, service).ready();
+    for (const pid of victims) process.kill(pid, 'SIGKILL');
+    await watchTokens(t, service).is('test', 'LATCHED');
+    await load.more(50);
+    await load.stop();
+    t.equal(logins(), SIGNERS + 1);
+    t.same(
+      load.answers.flatMap(({ error }) => error ?? []),
+      [],
+      `${load.answers.length} were signed by the one that was left`,
+    );
+  },
+);
 
 /** Services one after the other, by the folder that they share. */
 const services = new Map<string, RunningService>();

@@ -11,6 +11,8 @@ import { type RunningService, startService } from './fixtures/running-service.js
 import { SocketClient } from './fixtures/socket-client.js';
 import { steadyLoad } from './fixtures/steady-load.js';
 import { watchTokens } from './fixtures/token-status.js';
+import { recordGoal } from './reliability/measured-goal.js';
+import { times } from './reliability/soak.js';
 
 const SIGNERS = 2;
 const TOKEN_US = 5_000;
@@ -19,42 +21,58 @@ const CONNECTIONS = 4;
 const IN_FLIGHT = 8;
 const GRPC_CALLERS = 4;
 const EXIT_MS_MAX = 5_000;
+/** Of 100 in a soak. */
 const ROUNDS = 3;
 
 const key = knownKey();
 const token = createFaultyToken({ keys: [{ label: 'known', pem: key.pem }] });
 t.teardown(() => token.remove());
 
-t.test('goal F9: at a SIGTERM under full load every request that was accepted is answered, and the service ends', async (t) => {
-  const service = await start(t);
-  const told: Told = { signed: 0, wrong: 0, errors: [], unanswered: 0 };
-  const connections = await Promise.all(
-    Array.from({ length: CONNECTIONS }, () => SocketClient.hello(service.webSocket)),
-  );
-  const lanes = connections.flatMap((client) => Array.from({ length: IN_FLIGHT }, () => untilGoAway(client, told)));
-  const { load, made } = grpcLoad(t, service);
-  await load.more(50);
+t.test(
+  'goal F9: at a SIGTERM under full load every request that was accepted is answered, and the service ends',
+  async (t) => {
+    const service = await start(t);
+    const told: Told = { signed: 0, wrong: 0, errors: [], unanswered: 0 };
+    const connections = await Promise.all(
+      Array.from({ length: CONNECTIONS }, () => SocketClient.hello(service.webSocket)),
+    );
+    const lanes = connections.flatMap((client) => Array.from({ length: IN_FLIGHT }, () => untilGoAway(client, told)));
+    const { load, made } = grpcLoad(t, service);
+    await load.more(50);
 
-  service.kill('SIGTERM');
-  const beganMs = performance.now();
-  await Promise.all(lanes);
-  await load.stop();
-  t.equal(await service.exit(), 0);
-  const tookMs = performance.now() - beganMs;
-  t.ok(tookMs <= EXIT_MS_MAX, `ended after ${Math.round(tookMs)} ms`);
+    service.kill('SIGTERM');
+    const beganMs = performance.now();
+    await Promise.all(lanes);
+    await load.stop();
+    t.equal(await service.exit(), 0);
+    const tookMs = performance.now() - beganMs;
+    t.ok(tookMs <= EXIT_MS_MAX, `ended after ${Math.round(tookMs)} ms`);
 
-  const attempts = service.attempts();
-  const ofPrincipal = (name: string) => attempts.filter(({ principal }) => principal === name);
-  t.same([...new Set(attempts.map(({ outcome }) => outcome))], ['ok'], `${attempts.length} accepted, none failed`);
-  t.equal(told.signed, ofPrincipal('web').length, 'socket: as many signatures came as were accepted');
-  t.equal(made(), ofPrincipal('local').length, 'gRPC: as many signatures came as were accepted');
-  t.equal(told.wrong, 0);
-  t.equal(told.unanswered, 0, 'none was left without an answer');
-  t.ok(
-    told.errors.every((message) => /said GoAway on this connection/.test(message)),
-    `${told.errors.length} came too late to be accepted, and were told to go elsewhere`,
-  );
-});
+    const attempts = service.attempts();
+    const ofPrincipal = (name: string) => attempts.filter(({ principal }) => principal === name);
+    t.same([...new Set(attempts.map(({ outcome }) => outcome))], ['ok'], `${attempts.length} accepted, none failed`);
+    t.equal(told.signed, ofPrincipal('web').length, 'socket: as many signatures came as were accepted');
+    t.equal(made(), ofPrincipal('local').length, 'gRPC: as many signatures came as were accepted');
+    t.equal(told.wrong, 0);
+    t.equal(told.unanswered, 0, 'none was left without an answer');
+    recordGoal(
+      {
+        id: 'F9',
+        goal: 'accepted requests lost at a SIGTERM',
+        measured: attempts.length - told.signed - made(),
+        unit: '',
+        must: 'at most',
+        bound: 0,
+        of: `${attempts.length}`,
+      },
+      { id: 'F9', goal: 'exit after a SIGTERM', measured: tookMs, unit: 'ms', must: 'at most', bound: EXIT_MS_MAX },
+    );
+    t.ok(
+      told.errors.every((message) => /said GoAway on this connection/.test(message)),
+      `${told.errors.length} came too late to be accepted, and were told to go elsewhere`,
+    );
+  },
+);
 
 t.test('goal F9: a new service at the same sockets, then the old one drained: no request fails', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'signet-F9-'));
@@ -70,7 +88,9 @@ t.test('goal F9: a new service at the same sockets, then the old one drained: no
     }
   });
   const { load } = grpcLoad(t, service);
-  for (let round = 1; round <= ROUNDS; round++) {
+  let rounds = 0;
+  for (const round of times(ROUNDS)) {
+    rounds = round;
     await load.more(50);
     const old = service;
     service = await start(t, folder);
@@ -86,6 +106,15 @@ t.test('goal F9: a new service at the same sockets, then the old one drained: no
   t.same(load.failures, [], `gRPC: ${load.answered} asked, none failed`);
   t.same(told.errors, [], `socket: ${told.signed} signed, none failed`);
   t.equal(told.wrong + told.unanswered, 0);
+  recordGoal({
+    id: 'F9',
+    goal: 'requests failed while a service is replaced',
+    measured: load.failures.length + told.errors.length + told.wrong + told.unanswered,
+    unit: '',
+    must: 'at most',
+    bound: 0,
+    of: `${load.answered + told.signed} in ${rounds} replacements`,
+  });
 });
 
 async function start(t: Test, folder?: string): Promise<RunningService> {

@@ -44,7 +44,10 @@ t.test('a token is drained for maintenance under load: no request fails, and it 
   const before = signatures(first);
   await load.more(200);
   t.equal(signatures(first), before, 'nothing reaches it');
-  t.match(await signLonely(), { $case: 'error', value: { message: /out of use \(first is drained\); see signet status/ } });
+  t.match(await signLonely(), {
+    $case: 'error',
+    value: { message: /out of use \(first is drained\); see signet status/ },
+  });
   const onlyKey = service.attempts().filter(({ outcome }) => outcome === 'unavailable');
   t.match(onlyKey, [{ label: 'lonely' }]);
 
@@ -60,7 +63,10 @@ t.test('a token is drained for maintenance under load: no request fails, and it 
     `${load.answers.length} asked, none failed`,
   );
   t.ok(load.answers.every(({ signature }) => signature && shared.verifies(MESSAGE, signature)));
-  t.match(await command('drain', 'third'), { code: 2, stderr: /expected one of the tokens first, second; "third" came/ });
+  t.match(await command('drain', 'third'), {
+    code: 2,
+    stderr: /expected one of the tokens first, second; "third" came/,
+  });
 });
 
 const P256 = SignatureScheme.SIGNATURE_SCHEME_ECDSA_SECP256R1_SHA256;

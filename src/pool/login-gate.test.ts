@@ -98,7 +98,9 @@ function gateOf(t: Test) {
     return Buffer.from(site.pin);
   };
   const again = () =>
-    new LoginGate({ name: 'main' } as TokenConfig, latch, readPin, pino({ level: 'silent' }), (hold) => holds.push(hold));
+    new LoginGate({ name: 'main' } as TokenConfig, latch, readPin, pino({ level: 'silent' }), (hold) =>
+      holds.push(hold),
+    );
   return { gate: again(), again, site, holds, latch };
 }
 

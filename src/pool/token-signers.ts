@@ -97,7 +97,11 @@ export class TokenSigners {
   }
 
   view(): TokenView {
-    return { name: this.config.name, state: this.#state, reason: this.#shut ? `${this.#shut.why}; ${this.#shut.remedy}` : '' };
+    return {
+      name: this.config.name,
+      state: this.#state,
+      reason: this.#shut ? `${this.#shut.why}; ${this.#shut.remedy}` : '',
+    };
   }
 
   get #state(): TokenState {

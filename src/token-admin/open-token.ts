@@ -4,23 +4,26 @@ import pkcs11 from 'pkcs11js';
 import type { TokenConfig } from '../config/schema.js';
 import { SignetError } from '../errors.js';
 import { openModuleDeepbind } from '../native-addon.js';
+import type { LoginLatch } from '../shared-state.js';
+import { logIn } from './log-in.js';
 import { tokenError } from './token-error.js';
 
 export type Session = graphene.Session;
 
 /**
  * Runs `work` in a read-write session that is logged in as the user, and leaves the module clean however it ends.
- * Fills `pin` with zeros. One token at a time in one process: the module's environment is the process' own.
+ * Fills `pin` with zeros. With a latch, a PIN that the token has refused is not tried again. One token at a time in one process: the module's environment is the process' own.
  * Throws SignetError token_failed: the module does not load, the token is not there, the PIN is wrong.
  */
 export async function withToken<T>(
   token: TokenConfig,
   pin: Buffer,
   work: (session: Session) => Promise<T> | T,
+  latch?: LoginLatch,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await openOnce(token, pin, work);
+      return await openOnce(token, pin, work, latch);
     } catch (thrown) {
       if (!(thrown instanceof TokenAbsent) || attempt === OPEN_ATTEMPTS_MAX) throw thrown;
       await delay(OPEN_PAUSE_MS);
@@ -35,10 +38,15 @@ const OPEN_PAUSE_MS = 50;
 /** Thrown before any work is begun. */
 class TokenAbsent extends SignetError {}
 
-function openOnce<T>(token: TokenConfig, pin: Buffer, work: (session: Session) => Promise<T> | T): Promise<T> {
+function openOnce<T>(
+  token: TokenConfig,
+  pin: Buffer,
+  work: (session: Session) => Promise<T> | T,
+  latch: LoginLatch | undefined,
+): Promise<T> {
   return withModule(token.module, token.environment, token.library_parameters, async (module) => {
-    const session = logIn(slotOf(module, token), pin, token);
-    pin.fill(0);
+    const slot = slotOf(module, token);
+    const session = logIn(slot, pin, token, latch);
     try {
       return await work(session);
     } finally {
@@ -76,7 +84,8 @@ export async function withModule<T>(
 /** pkcs11js passes flags 0 unless told, and that turns a module's locks off. */
 function initialisation(libraryParameters: string | undefined): pkcs11.InitializationOptions {
   const flags = pkcs11.CKF_OS_LOCKING_OK;
-  return libraryParameters === undefined ? { flags } : { flags, libraryParameters };
+  // pkcs11js 2.1.7 drops the last byte of the parameters.
+  return libraryParameters === undefined ? { flags } : { flags, libraryParameters: `${libraryParameters} ` };
 }
 
 function loadModule(file: string): pkcs11.PKCS11 {
@@ -125,16 +134,4 @@ function choiceOf(token: TokenConfig): string {
   if (token.slot !== undefined) return `slot ${token.slot}`;
   if (token.token_serial !== undefined) return `token_serial "${token.token_serial}"`;
   return `token_label "${token.token_label}"`;
-}
-
-/** One attempt: a token locks itself after a few wrong PINs. */
-function logIn(slot: graphene.Slot, pin: Buffer, token: TokenConfig): Session {
-  const session = slot.open(graphene.SessionFlag.RW_SESSION | graphene.SessionFlag.SERIAL_SESSION);
-  try {
-    session.login(pin.toString(), graphene.UserType.USER);
-    return session;
-  } catch (thrown) {
-    session.close();
-    throw tokenError(thrown, `login to the token "${token.name}"`);
-  }
 }

@@ -24,8 +24,8 @@ export function tokenError(thrown: unknown, doing = 'the token'): unknown {
   });
 }
 
-/** C_FindObjects of pkcs11js throws a plain Error, so the message is looked at, not the class. */
-function returnValueOf(thrown: unknown): string | undefined {
+/** The name of the PKCS#11 return value that was thrown. C_FindObjects of pkcs11js throws a plain Error, so the message is looked at, not the class. */
+export function returnValueOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || thrown instanceof SignetError) return undefined;
   return /\bCKR_[A-Z0-9_]+/.exec(thrown.message)?.[0];
 }

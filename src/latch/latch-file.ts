@@ -10,7 +10,7 @@ import type { LoginLatch, Refusal } from '../shared-state.js';
  * The latch in a file of the state folder. It is read for every login, which is rare, so that what another process wrote counts too: the
  * service before, one that runs beside it, the command line.
  *
- * A PIN is short, so only a slow hash of it lies there, with a salt of its own; the file is its owner's alone.
+ * A PIN is short, so only a slow hash of it lies there, with a salt of its token's; the file is its owner's alone.
  */
 export class LatchFile implements LoginLatch {
   readonly #file: string;
@@ -26,19 +26,22 @@ export class LatchFile implements LoginLatch {
   }
 
   refusal(serial: string, pin: Uint8Array): Refusal | undefined {
-    const closed = this.#read().refused.find((each) => each.serial === serial && isOf(each, pin));
-    if (!closed) return undefined;
-    const { token, reason, time } = closed;
-    return { serial, token, reason, time };
+    const mine = this.#read().refused.filter((each) => each.serial === serial);
+    if (mine.length === 0) return undefined;
+    const hash = hashOf(pin, saltOf(mine));
+    const closed = mine.find((each) => isSame(hash, each));
+    return closed && { serial, token: closed.token, reason: closed.reason, time: closed.time };
   }
 
   close(refusal: Refusal, pin: Uint8Array): void {
     const { refused, permits } = this.#read();
-    const salt = randomBytes(SALT_BYTES);
-    const closed = { ...refusal, salt: salt.toString('base64'), hash: hashOf(pin, salt).toString('base64') };
     const others = refused.filter(({ serial }) => serial !== refusal.serial);
     const mine = refused.filter(({ serial }) => serial === refusal.serial);
-    this.#write({ refused: [...others, ...mine.slice(-(REFUSALS_PER_TOKEN_MAX - 1)), closed], permits });
+    const salt = saltOf(mine);
+    const hash = hashOf(pin, salt);
+    const closed = { ...refusal, salt: salt.toString('base64'), hash: hash.toString('base64') };
+    const kept = mine.filter((each) => !isSame(hash, each)).slice(-(REFUSALS_PER_TOKEN_MAX - 1));
+    this.#write({ refused: [...others, ...kept, closed], permits });
   }
 
   accepted(serial: string): void {
@@ -95,7 +98,7 @@ export class LatchFile implements LoginLatch {
 /** How long a release permits a login that a token warns of, in milliseconds: whoever released it waits for that login. */
 const PERMIT_MS = 600_000;
 /** A PIN file that goes back to a PIN of before costs no login either; more are forgotten, the oldest first. */
-const REFUSALS_PER_TOKEN_MAX = 16;
+const REFUSALS_PER_TOKEN_MAX = 4;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
 
@@ -117,9 +120,14 @@ type Closed = z.output<typeof closedSchema>;
 
 const EMPTY: Content = { version: 1, refused: [], permits: [] };
 
-function isOf({ salt, hash }: Closed, pin: Uint8Array): boolean {
-  const known = Buffer.from(hash, 'base64');
-  return known.length === HASH_BYTES && timingSafeEqual(hashOf(pin, Buffer.from(salt, 'base64')), known);
+/** All PINs of a token have one salt, so that a login costs one hash. */
+function saltOf([first]: readonly Closed[]): Buffer {
+  return first ? Buffer.from(first.salt, 'base64') : randomBytes(SALT_BYTES);
+}
+
+function isSame(hash: Buffer, closed: Closed): boolean {
+  const known = Buffer.from(closed.hash, 'base64');
+  return known.length === HASH_BYTES && timingSafeEqual(hash, known);
 }
 
 /** About 50 ms; asked for only where a token has refused a PIN. */

@@ -232,13 +232,14 @@ static EVP_PKEY *find_key(const signet_client *client, const signet_sign_request
     return NULL;
 }
 
-/* 0x0804 to 0x0806. */
+/* rsa_pss_rsae_* are 0x0804 to 0x0806, rsa_pss_pss_* 0x0809 to 0x080b. */
 static int is_pss(uint32_t scheme) {
-    return scheme >= 0x0804 && scheme <= 0x0806;
+    return (scheme >= 0x0804 && scheme <= 0x0806) || (scheme >= 0x0809 && scheme <= 0x080b);
 }
 
 static const char *md_name(uint32_t scheme) {
-    return scheme == 0x0807 ? NULL : MD_OF_SCHEME[is_pss(scheme) ? scheme & 0xff : scheme >> 8];
+    uint32_t pss_hash = (scheme & 0xff) - (scheme > 0x0807 ? 5 : 0);
+    return scheme == 0x0807 ? NULL : MD_OF_SCHEME[is_pss(scheme) ? pss_hash : scheme >> 8];
 }
 
 static int sign_digest(signet_client *client, EVP_PKEY *key, const signet_sign_request *request,

@@ -14,30 +14,61 @@ test_key keys[KINDS] = {
     {.name = "P-384", .digest = "SHA384"},
     {.name = "P-521", .digest = "SHA512"},
     {.name = "ED25519"},
+    {.name = "RSA-PSS", .digest = "SHA256"},
 };
 
 static OSSL_LIB_CTX *genuine_libctx;
 static OSSL_PROVIDER *genuine_default, *standard, *signet;
 static char folder[] = "/tmp/signet-provider-XXXXXX";
 
+const char *in_folder(const char *name) {
+    static char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
 static EVP_PKEY *make_key(const char *name) {
-    if (strcmp(name, "RSA") == 0)
+    if (strncmp(name, "RSA", 3) == 0)
         return EVP_PKEY_Q_keygen(genuine_libctx, NULL, "RSA", (size_t)2048);
     if (strcmp(name, "ED25519") == 0)
         return EVP_PKEY_Q_keygen(genuine_libctx, NULL, "ED25519");
     return EVP_PKEY_Q_keygen(genuine_libctx, NULL, "EC", name);
 }
 
+/* The same numbers as a key of type RSA-PSS. */
+static EVP_PKEY *as_rsa_pss(EVP_PKEY *rsa) {
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(genuine_libctx, "RSA-PSS", NULL);
+    OSSL_PARAM *numbers = NULL;
+    EVP_PKEY *key = NULL;
+
+    EVP_PKEY_todata(rsa, EVP_PKEY_KEYPAIR, &numbers);
+    EVP_PKEY_fromdata_init(context);
+    EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, numbers);
+    OSSL_PARAM_free(numbers);
+    EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+static void make_keys(test_key *key) {
+    key->in_token = make_key(key->name);
+    if (strcmp(key->name, "RSA-PSS") == 0)
+        key->genuine = as_rsa_pss(key->in_token);
+    else if (EVP_PKEY_up_ref(key->in_token))
+        key->genuine = key->in_token;
+}
+
 static void make_reference(test_key *key) {
-    static const unsigned char version[] = {0x02, 0x01, 0x01};
+    static const unsigned char version[] = {0x02, 0x01, 0x01}, rsa_pss[] = {0xa1, 0x02, 0x05, 0x00};
     unsigned char *spki = NULL, der[4096], *at = der;
-    int len = i2d_PUBKEY(key->genuine, &spki);
+    int len = i2d_PUBKEY(key->in_token, &spki), mark_len = key->genuine != key->in_token ? (int)sizeof rsa_pss : 0;
     BIO *bio = BIO_new(BIO_s_mem());
 
-    ASN1_put_object(&at, 1, len + (int)sizeof version, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+    ASN1_put_object(&at, 1, (int)sizeof version + len + mark_len, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
     memcpy(at, version, sizeof version);
     memcpy(at + sizeof version, spki, (size_t)len);
-    PEM_write_bio(bio, "SIGNET KEY REFERENCE", "", der, (at - der) + (long)sizeof version + len);
+    memcpy(at + sizeof version + len, rsa_pss, (size_t)mark_len);
+    PEM_write_bio(bio, "SIGNET KEY REFERENCE", "", der, (at - der) + (long)sizeof version + len + mark_len);
     BIO_read(bio, key->reference_pem, sizeof key->reference_pem - 1);
     BIO_free(bio);
     OPENSSL_free(spki);
@@ -79,7 +110,7 @@ static void write_key(const test_key *key, char *paths, size_t room) {
 
     snprintf(path, sizeof path, "%s/%s.key", folder, key->name);
     file = fopen(path, "w");
-    PEM_write_PrivateKey(file, key->genuine, NULL, NULL, 0, NULL, NULL);
+    PEM_write_PrivateKey(file, key->in_token, NULL, NULL, 0, NULL, NULL);
     fclose(file);
     if (paths[0] != '\0')
         strncat(paths, ":", room - strlen(paths) - 1);
@@ -98,8 +129,8 @@ static int load_provider(void) {
     file = fopen(path, "w");
     fprintf(file,
             "openssl_conf = init\n[init]\nproviders = list\n[list]\ndefault = d\nsignet = s\n[d]\nactivate = 1\n"
-            "[s]\nmodule = %s\nactivate = 1\ntimeout_ms = 5000\n",
-            module);
+            "[s]\nmodule = %s\nactivate = 1\ntimeout_ms = 5000\ncatalogue = %s/catalogue.pb\n",
+            module, folder);
     fclose(file);
     libctx = OSSL_LIB_CTX_new();
     return OSSL_LIB_CTX_load_config(libctx, path) && (standard = OSSL_PROVIDER_load(libctx, "default")) != NULL &&
@@ -115,7 +146,7 @@ int load_everything(void **state) {
     genuine_libctx = OSSL_LIB_CTX_new();
     genuine_default = OSSL_PROVIDER_load(genuine_libctx, "default");
     for (int i = 0; i < KINDS; i++) {
-        keys[i].genuine = make_key(keys[i].name);
+        make_keys(&keys[i]);
         make_reference(&keys[i]);
         write_key(&keys[i], paths, sizeof paths);
     }
@@ -141,8 +172,8 @@ static void remove_folder(void) {
         snprintf(path, sizeof path, "%s/%s.key", folder, keys[i].name);
         unlink(path);
     }
-    snprintf(path, sizeof path, "%s/openssl.cnf", folder);
-    unlink(path);
+    unlink(in_folder("openssl.cnf"));
+    unlink(in_folder("catalogue.pb"));
     rmdir(folder);
 }
 
@@ -150,6 +181,7 @@ int free_everything(void **state) {
     (void)state;
     for (int i = 0; i < KINDS; i++) {
         EVP_PKEY_free(keys[i].genuine);
+        EVP_PKEY_free(keys[i].in_token);
         EVP_PKEY_free(keys[i].key);
         X509_free(keys[i].certificate);
     }
@@ -189,8 +221,9 @@ int is_right(const test_key *key, int pss, const void *message, size_t len, cons
              size_t made_len) {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *params;
+    int is_pss = pss || key->genuine != key->in_token;
     int ok = EVP_DigestVerifyInit_ex(context, &params, key->digest, genuine_libctx, NULL, key->genuine, NULL) == 1 &&
-             (!pss || set_pss(params)) && EVP_DigestVerify(context, made, made_len, message, len) == 1;
+             (!is_pss || set_pss(params)) && EVP_DigestVerify(context, made, made_len, message, len) == 1;
     EVP_MD_CTX_free(context);
     return ok;
 }

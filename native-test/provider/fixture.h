@@ -14,7 +14,7 @@
 #include <openssl/provider.h>
 #include <openssl/x509.h>
 
-#define KINDS 5
+#define KINDS 6
 
 /* A key that the fake client has. */
 typedef struct {
@@ -22,6 +22,8 @@ typedef struct {
     const char *digest;
     /* The genuine key, in a context without our provider. */
     EVP_PKEY *genuine;
+    /* The same as the token has it: an RSA-PSS key is an RSA key there. */
+    EVP_PKEY *in_token;
     /* Its reference PEM, NUL-terminated, and the key that the provider makes of it. */
     char reference_pem[8192];
     EVP_PKEY *key;
@@ -34,6 +36,9 @@ extern test_key keys[KINDS];
 /* cmocka group fixtures. SIGNET_TEST_MODULE names the provider's file. */
 int load_everything(void **state);
 int free_everything(void **state);
+
+/* The path of a file in the folder of this run; good until the next call. */
+const char *in_folder(const char *name);
 
 /* PEM_read_bio_PrivateKey of a string. */
 EVP_PKEY *read_pem(OSSL_LIB_CTX *from, const char *pem);

@@ -180,9 +180,11 @@ static void the_default_digest_is_the_one_that_the_curve_signs_with(void **state
 /* Facts of libssl: it asks so before it chooses a certificate. */
 static void digests_are_probed_without_an_error(void **state) {
     (void)state;
-    for (int i = 0; i < KINDS - 1; i++) {
-        assert_int_equal(EVP_PKEY_digestsign_supports_digest(keys[i].key, libctx, keys[i].digest, NULL), 1);
-        assert_int_equal(EVP_PKEY_digestsign_supports_digest(keys[i].key, libctx, "SHA1", NULL), 0);
+    EACH_KEY(test) {
+        if (test->digest == NULL)
+            continue;
+        assert_int_equal(EVP_PKEY_digestsign_supports_digest(test->key, libctx, test->digest, NULL), 1);
+        assert_int_equal(EVP_PKEY_digestsign_supports_digest(test->key, libctx, "SHA1", NULL), 0);
         assert_no_errors();
     }
     assert_int_equal(EVP_PKEY_digestsign_supports_digest(keys[0].key, libctx, "SHA2-384", NULL), 1);
@@ -224,6 +226,7 @@ static void algorithm_ids_are_those_of_libcrypto(void **state) {
         check_algorithm_id(&keys[0], digests[i], 0);
         check_algorithm_id(&keys[0], digests[i], 1);
         check_algorithm_id(&keys[1 + i], digests[i], 0);
+        check_algorithm_id(&keys[5], digests[i], 1);
     }
     check_algorithm_id(&keys[4], NULL, 0);
     assert_no_errors();
@@ -302,6 +305,81 @@ static void handshakes_leave_no_error(void **state) {
     }
 }
 
+/* RFC 4055 section 1.2: such a key signs by PSS and no other way. */
+static void an_rsa_pss_key_signs_by_pss_only(void **state) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *params;
+    unsigned char made[512];
+    size_t len = sizeof made;
+
+    (void)state;
+    assert_true(EVP_PKEY_is_a(keys[5].key, "RSASSA-PSS"));
+    assert_false(EVP_PKEY_is_a(keys[5].key, "RSA"));
+    assert_int_equal(sign_message(keys[5].key, "SHA384", 0, "x", 1, made, &len), 1);
+    assert_int_equal(EVP_DigestSignInit_ex(context, &params, "SHA256", libctx, NULL, keys[5].key, NULL), 1);
+    assert_int_not_equal(EVP_PKEY_CTX_set_rsa_padding(params, RSA_PKCS1_PADDING), 1);
+    EVP_MD_CTX_free(context);
+    ERR_clear_error();
+}
+
+/* The second form of a reference: PKCS#8 with an OID of Signet's, the reference where the private key would be. */
+static void the_second_form_gives_the_same_key(void **state) {
+    static const unsigned char head[] = {0x02, 0x01, 0x00, 0x30, 0x15, 0x06, 0x13, 0x69, 0xcd, 0x81, 0xb9, 0xfe, 0x82,
+                                         0x8a, 0xa8, 0xdf, 0xab, 0x8f, 0xdb, 0xab, 0xc6, 0xad, 0x93, 0xfd, 0x6a};
+    static const unsigned char types[KINDS] = {1, 2, 2, 2, 3, 4};
+
+    (void)state;
+    EACH_KEY(test)
+    for (unsigned char type = 1; type <= 4; type++) {
+        unsigned char der[4096], *at = der, *inner = NULL;
+        char *label = NULL, *header = NULL, pem[8192] = "";
+        long inner_len;
+        BIO *bio = BIO_new_mem_buf(test->reference_pem, -1), *out = BIO_new(BIO_s_mem());
+        EVP_PKEY *key;
+        int content_len;
+
+        assert_int_equal(PEM_read_bio(bio, &label, &header, &inner, &inner_len), 1);
+        content_len = (int)sizeof head + 1 + ASN1_object_size(0, (int)inner_len, V_ASN1_OCTET_STRING);
+        ASN1_put_object(&at, 1, content_len, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+        memcpy(at, head, sizeof head);
+        at[sizeof head] = type;
+        at += sizeof head + 1;
+        ASN1_put_object(&at, 0, (int)inner_len, V_ASN1_OCTET_STRING, V_ASN1_UNIVERSAL);
+        memcpy(at, inner, (size_t)inner_len);
+        PEM_write_bio(out, "PRIVATE KEY", "", der, (at - der) + inner_len);
+        BIO_read(out, pem, sizeof pem - 1);
+        key = read_pem(libctx, pem);
+        if (type == types[test - keys]) {
+            assert_int_equal(EVP_PKEY_eq(key, test->key), 1);
+            assert_string_equal(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)), "signet");
+            assert_no_errors();
+        } else
+            assert_null(key);
+        ERR_clear_error();
+        EVP_PKEY_free(key);
+        BIO_free(bio);
+        BIO_free(out);
+        OPENSSL_free(label);
+        OPENSSL_free(header);
+        OPENSSL_free(inner);
+    }
+}
+
+/* libssl asks so for the static-RSA suites. */
+static void decryption_is_refused_in_words(void **state) {
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(libctx, keys[0].key, NULL);
+    const char *data;
+    int flags;
+
+    (void)state;
+    assert_true(EVP_PKEY_decrypt_init(context) <= 0);
+    assert_string_equal(ERR_reason_error_string(ERR_peek_error()), "no decryption and no static RSA");
+    ERR_peek_error_data(&data, &flags);
+    assert_non_null(strstr(data, "!kRSA"));
+    ERR_clear_error();
+    EVP_PKEY_CTX_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loading_a_reference_leaves_no_error),
@@ -319,6 +397,9 @@ int main(void) {
         cmocka_unit_test(a_stream_can_be_copied_half_way),
         cmocka_unit_test(a_long_message_is_signed_in_one_piece_too),
         cmocka_unit_test(handshakes_leave_no_error),
+        cmocka_unit_test(an_rsa_pss_key_signs_by_pss_only),
+        cmocka_unit_test(the_second_form_gives_the_same_key),
+        cmocka_unit_test(decryption_is_refused_in_words),
     };
     return cmocka_run_group_tests_name("provider", tests, load_everything, free_everything);
 }

@@ -1,5 +1,5 @@
 /* From PEM to DER: picks our own label out of whatever a file holds. */
-#include "key.h"
+#include "decode.h"
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
@@ -19,26 +19,13 @@ static void clear_block(pem_block *block);
 static int check_reference(const signet__provider *provider, const pem_block *block);
 static int pass_der(const pem_block *block, OSSL_CALLBACK *give, void *give_arg);
 
-static void *new_context(void *provider) {
-    return provider;
-}
-
-static void free_context(void *context) {
-    (void)context;
-}
-
-static int does_selection(void *provider, int selection) {
-    (void)provider;
-    return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
-}
-
 /*
  * 1 without calling `give` means "not for me". The block must then have been read to its end all the same: libcrypto
  * gives up on a file in which nobody moves forward. A damaged block with our label is an error, since nobody else can
  * want it.
  */
-static int decode(void *context, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *give, void *give_arg,
-                  OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_arg) {
+static int pem_decode(void *context, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *give, void *give_arg,
+                      OSSL_PASSPHRASE_CALLBACK *passphrase, void *passphrase_arg) {
     const signet__provider *provider = context;
     pem_block block = {NULL, NULL, NULL, 0};
     int ok = 1;
@@ -71,18 +58,10 @@ static void clear_block(pem_block *block) {
 }
 
 static int check_reference(const signet__provider *provider, const pem_block *block) {
-    signet__reference reference;
-    const char *expected = signet__reference_parse(&reference, block->der, (size_t)block->len);
-    signet__key *key = NULL;
+    signet__key *key = signet__decode_reference(provider, block->der, (size_t)block->len);
 
-    if (provider->config_fault[0] != '\0')
-        return signet__raise(&provider->errors, SIGNET_R_BAD_CONFIGURATION, "%s", provider->config_fault);
-    if (expected == NULL)
-        key = signet__key_from_reference(provider, &reference, &expected);
-    if (key == NULL)
-        return signet__raise(&provider->errors, SIGNET_R_BAD_REFERENCE, "%s", expected);
     signet__key_free(key);
-    return 1;
+    return key != NULL;
 }
 
 static int pass_der(const pem_block *block, OSSL_CALLBACK *give, void *give_arg) {
@@ -94,10 +73,4 @@ static int pass_der(const pem_block *block, OSSL_CALLBACK *give, void *give_arg)
     return give(params, give_arg);
 }
 
-const OSSL_DISPATCH signet__pem_decoder[] = {
-    {OSSL_FUNC_DECODER_NEWCTX, (void (*)(void))new_context},
-    {OSSL_FUNC_DECODER_FREECTX, (void (*)(void))free_context},
-    {OSSL_FUNC_DECODER_DOES_SELECTION, (void (*)(void))does_selection},
-    {OSSL_FUNC_DECODER_DECODE, (void (*)(void))decode},
-    {0, NULL},
-};
+SIGNET_DECODER(pem)

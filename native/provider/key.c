@@ -2,6 +2,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ static int ec_bits_of(EVP_PKEY *shadow);
 static int is_supported(const signet__key *key);
 static int is_canonical(const signet__key *key, const signet__reference *reference);
 static signet__key *parse_public(const signet__provider *provider, const signet__reference *reference);
+static const char *why_not(const signet__key *key, const signet__reference *reference);
+static int become_rsa_pss(signet__key *key);
 static int name_key(signet__key *key, const signet__reference *reference);
 
 signet__key *signet__key_new(const signet__provider *provider, signet__key_type type) {
@@ -53,11 +56,9 @@ signet__key *signet__key_from_reference(const signet__provider *provider, const 
 
     signet__errors_begin();
     key = parse_public(provider, reference);
-    *expected = key == NULL || !is_supported(key) ? EXPECTED_KEY
-                : is_canonical(key, reference)    ? NULL
-                                                  : EXPECTED_CANONICAL;
-    if (*expected == NULL && !name_key(key, reference))
-        *expected = "expected enough memory to hash the public key";
+    *expected = why_not(key, reference);
+    if (*expected == NULL && ((reference->rsa_pss && !become_rsa_pss(key)) || !name_key(key, reference)))
+        *expected = "expected enough memory for the public key";
     signet__errors_end(1);
     if (*expected == NULL)
         return key;
@@ -80,6 +81,45 @@ static signet__key *parse_public(const signet__provider *provider, const signet_
     return key;
 }
 
+/* Why a reference cannot be used; NULL if it can. */
+static const char *why_not(const signet__key *key, const signet__reference *reference) {
+    if (key == NULL || !is_supported(key))
+        return EXPECTED_KEY;
+    if (!is_canonical(key, reference))
+        return EXPECTED_CANONICAL;
+    if (reference->rsa_pss && key->type != SIGNET_RSA)
+        return "expected the mark rsaPss with an RSA key only";
+    return NULL;
+}
+
+/* The same numbers under id-RSASSA-PSS, without parameters. */
+static int become_rsa_pss(signet__key *key) {
+    OSSL_PARAM *numbers = NULL;
+    EVP_PKEY *shadow = NULL;
+
+    if (EVP_PKEY_todata(key->shadow, EVP_PKEY_PUBLIC_KEY, &numbers) == 1)
+        shadow = signet__public_from_params(key->provider, SIGNET_RSA_PSS, EVP_PKEY_PUBLIC_KEY, numbers);
+    OSSL_PARAM_free(numbers);
+    if (shadow == NULL)
+        return 0;
+    EVP_PKEY_free(key->shadow);
+    key->type = SIGNET_RSA_PSS;
+    key->shadow = shadow;
+    return 1;
+}
+
+EVP_PKEY *signet__public_from_params(const signet__provider *provider, signet__key_type type, int selection,
+                                     const OSSL_PARAM params[]) {
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(provider->shadow_libctx, signet__key_type_name(type), NULL);
+    EVP_PKEY *made = NULL;
+
+    if (context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &made, selection, (OSSL_PARAM *)params) != 1)
+        made = NULL;
+    EVP_PKEY_CTX_free(context);
+    return made;
+}
+
 /* From here on the service is asked to sign with it, under this identity. */
 static int name_key(signet__key *key, const signet__reference *reference) {
     memcpy(key->label, reference->label, sizeof key->label);
@@ -89,7 +129,7 @@ static int name_key(signet__key *key, const signet__reference *reference) {
 }
 
 const char *signet__key_type_name(signet__key_type type) {
-    static const char *const names[] = {"RSA", "EC", "ED25519"};
+    static const char *const names[] = {"RSA", "EC", "ED25519", "RSA-PSS"};
     return names[type];
 }
 

@@ -6,7 +6,9 @@
 #include "reference.h"
 #include <stdatomic.h>
 
-typedef enum { SIGNET_RSA, SIGNET_EC, SIGNET_ED25519 } signet__key_type;
+/* SIGNET_RSA_PSS is an RSA key that is used as an RSASSA-PSS key (RFC 4055 section 1.2); the service knows it as the
+ * RSA key that it is. */
+typedef enum { SIGNET_RSA, SIGNET_EC, SIGNET_ED25519, SIGNET_RSA_PSS } signet__key_type;
 
 /* Shared and never changed once it has its public key. */
 typedef struct {
@@ -34,6 +36,10 @@ void signet__key_set_public(signet__key *key, EVP_PKEY *shadow);
  * expected. */
 signet__key *signet__key_from_reference(const signet__provider *provider, const signet__reference *reference,
                                         const char **expected);
+
+/* A public key of the type from its numbers, in the provider's shadow_libctx; NULL with an error. */
+EVP_PKEY *signet__public_from_params(const signet__provider *provider, signet__key_type type, int selection,
+                                     const OSSL_PARAM params[]);
 
 /* The key's type in OpenSSL's words. */
 const char *signet__key_type_name(signet__key_type type);

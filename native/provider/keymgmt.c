@@ -49,20 +49,15 @@ static int match(const void *one_in, const void *other_in, int selection) {
 
 static int import(void *key_in, int selection, const OSSL_PARAM params[]) {
     signet__key *key = key_in;
-    EVP_PKEY_CTX *context;
-    EVP_PKEY *shadow = NULL;
-    int ok;
+    EVP_PKEY *shadow;
 
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 || key->shadow != NULL)
         return 0;
     signet__errors_begin();
-    context = EVP_PKEY_CTX_new_from_name(key->provider->shadow_libctx, signet__key_type_name(key->type), NULL);
-    ok = context != NULL && EVP_PKEY_fromdata_init(context) == 1 &&
-         EVP_PKEY_fromdata(context, &shadow, selection, (OSSL_PARAM *)params) == 1;
-    EVP_PKEY_CTX_free(context);
-    if (ok)
+    shadow = signet__public_from_params(key->provider, key->type, selection, params);
+    if (shadow != NULL)
         signet__key_set_public(key, shadow);
-    return signet__errors_end(ok);
+    return signet__errors_end(shadow != NULL);
 }
 
 static int export(void *key_in, int selection, OSSL_CALLBACK *give, void *give_arg) {
@@ -132,8 +127,12 @@ static EVP_PKEY *parameters_of(const signet__key *key) {
     return NULL;
 }
 
-static const char *query_operation_name(int operation) {
+static const char *ec_operation_name(int operation) {
     return operation == OSSL_OP_SIGNATURE ? "ECDSA" : operation == OSSL_OP_KEYEXCH ? "ECDH" : NULL;
+}
+
+static const char *rsa_pss_operation_name(int operation) {
+    return operation == OSSL_OP_SIGNATURE ? "RSA" : NULL;
 }
 
 #define BIG_NUMBER(NAME) OSSL_PARAM_DEFN(NAME, OSSL_PARAM_UNSIGNED_INTEGER, NULL, 0)
@@ -151,6 +150,12 @@ static const OSSL_PARAM ed25519_types[] = {BYTES(OSSL_PKEY_PARAM_PUB_KEY), OSSL_
 
 static const OSSL_PARAM rsa_params[] = {SIZES, TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST), BIG_NUMBER(OSSL_PKEY_PARAM_RSA_N),
                                         BIG_NUMBER(OSSL_PKEY_PARAM_RSA_E), OSSL_PARAM_END};
+static const OSSL_PARAM rsa_pss_params[] = {SIZES,
+                                            TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST),
+                                            TEXT(OSSL_PKEY_PARAM_MANDATORY_DIGEST),
+                                            BIG_NUMBER(OSSL_PKEY_PARAM_RSA_N),
+                                            BIG_NUMBER(OSSL_PKEY_PARAM_RSA_E),
+                                            OSSL_PARAM_END};
 static const OSSL_PARAM ec_params[] = {SIZES,
                                        TEXT(OSSL_PKEY_PARAM_DEFAULT_DIGEST),
                                        TEXT(OSSL_PKEY_PARAM_GROUP_NAME),
@@ -165,8 +170,8 @@ static const OSSL_PARAM ed25519_params[] = {SIZES, TEXT(OSSL_PKEY_PARAM_MANDATOR
                                             BYTES(OSSL_PKEY_PARAM_PUB_KEY), BYTES(OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY),
                                             OSSL_PARAM_END};
 
-/* NAME, its type, and what only EC has: that ECDSA is not called EC. */
-#define KEYMGMT(NAME, TYPE, OPERATION_NAME)                                                                            \
+/* NAME, its type, its numbers, and what some have: that their signatures bear another name. */
+#define KEYMGMT(NAME, TYPE, NUMBERS, OPERATION_NAME)                                                                   \
     static void *NAME##_new(void *provider) {                                                                          \
         return signet__key_new(provider, TYPE);                                                                        \
     }                                                                                                                  \
@@ -175,7 +180,7 @@ static const OSSL_PARAM ed25519_params[] = {SIZES, TEXT(OSSL_PKEY_PARAM_MANDATOR
         return NAME##_params;                                                                                          \
     }                                                                                                                  \
     static const OSSL_PARAM *NAME##_transferable(int selection) {                                                      \
-        return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : NAME##_types;                               \
+        return (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 ? NULL : NUMBERS;                                    \
     }                                                                                                                  \
     const OSSL_DISPATCH signet__##NAME##_keymgmt[] = {                                                                 \
         {OSSL_FUNC_KEYMGMT_NEW, (void (*)(void))NAME##_new},                                                           \
@@ -193,7 +198,8 @@ static const OSSL_PARAM ed25519_params[] = {SIZES, TEXT(OSSL_PKEY_PARAM_MANDATOR
         OPERATION_NAME{0, NULL},                                                                                       \
     };
 
-KEYMGMT(rsa, SIGNET_RSA, )
-#define EC_OPERATION_NAME {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, (void (*)(void))query_operation_name},
-KEYMGMT(ec, SIGNET_EC, EC_OPERATION_NAME)
-KEYMGMT(ed25519, SIGNET_ED25519, )
+#define OPERATION_NAME_BY(FUNCTION) {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, (void (*)(void))FUNCTION},
+KEYMGMT(rsa, SIGNET_RSA, rsa_types, )
+KEYMGMT(rsa_pss, SIGNET_RSA_PSS, rsa_types, OPERATION_NAME_BY(rsa_pss_operation_name))
+KEYMGMT(ec, SIGNET_EC, ec_types, OPERATION_NAME_BY(ec_operation_name))
+KEYMGMT(ed25519, SIGNET_ED25519, ed25519_types, )

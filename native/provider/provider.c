@@ -3,6 +3,8 @@
 #define _GNU_SOURCE /* dladdr */
 #endif
 #include "provider.h"
+#include "decode.h"
+#include "uri.h"
 #include <dlfcn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -53,6 +55,7 @@ static void teardown(void *provider_in) {
     if (provider->client != NULL)
         signet_client_free(provider->client);
     signet__loop_free(provider->loop);
+    signet__catalogue_keeper_free(provider->catalogue);
     OSSL_PROVIDER_unload(provider->shadow_default);
     OSSL_LIB_CTX_free(provider->shadow_libctx);
     if (provider->first != NULL)
@@ -63,6 +66,7 @@ static void teardown(void *provider_in) {
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache) {
     static const OSSL_ALGORITHM keymgmts[] = {
         {SIGNET_RSA_NAMES, SIGNET_PROPERTIES, signet__rsa_keymgmt, "RSA key in a token"},
+        {SIGNET_RSA_PSS_NAMES, SIGNET_PROPERTIES, signet__rsa_pss_keymgmt, "RSA key in a token, for PSS only"},
         {SIGNET_EC_NAMES, SIGNET_PROPERTIES, signet__ec_keymgmt, "EC key in a token"},
         {SIGNET_ED25519_NAMES, SIGNET_PROPERTIES, signet__ed25519_keymgmt, "Ed25519 key in a token"},
         {NULL, NULL, NULL, NULL},
@@ -73,13 +77,12 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
         {SIGNET_ED25519_NAMES, SIGNET_PROPERTIES, signet__ed25519_signature, "Ed25519 by the service"},
         {NULL, NULL, NULL, NULL},
     };
-    /* Two steps, because file_store (`openssl pkey -in`, `store:`) knows only decoders from PEM to DER. */
-    static const OSSL_ALGORITHM decoders[] = {
-        {"DER", SIGNET_PROPERTIES ",input=pem", signet__pem_decoder, "PEM of a key reference"},
-        {SIGNET_RSA_NAMES, SIGNET_PROPERTIES ",input=der,structure=SignetKeyReference", signet__rsa_decoder, NULL},
-        {SIGNET_EC_NAMES, SIGNET_PROPERTIES ",input=der,structure=SignetKeyReference", signet__ec_decoder, NULL},
-        {SIGNET_ED25519_NAMES, SIGNET_PROPERTIES ",input=der,structure=SignetKeyReference", signet__ed25519_decoder,
-         NULL},
+    static const OSSL_ALGORITHM asym_ciphers[] = {
+        {SIGNET_RSA_NAMES, SIGNET_PROPERTIES, signet__no_decryption, "says that there is none"},
+        {NULL, NULL, NULL, NULL},
+    };
+    static const OSSL_ALGORITHM stores[] = {
+        {SIGNET_URI_SCHEME, SIGNET_PROPERTIES, signet__store, "keys of the catalogue"},
         {NULL, NULL, NULL, NULL},
     };
     (void)provider;
@@ -89,8 +92,12 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
         return keymgmts;
     case OSSL_OP_SIGNATURE:
         return signatures;
+    case OSSL_OP_ASYM_CIPHER:
+        return asym_ciphers;
     case OSSL_OP_DECODER:
-        return decoders;
+        return signet__decoders;
+    case OSSL_OP_STORE:
+        return stores;
     default:
         return NULL;
     }

@@ -10,10 +10,12 @@ typedef struct {
 } span;
 
 static const char *parse_fields(signet__reference *reference, span fields);
-static const char *parse_label(signet__reference *reference, span fields);
+static const char *parse_advice(signet__reference *reference, span fields);
+static const char *parse_label(signet__reference *reference, span *fields);
+static const char *parse_rsa_pss(signet__reference *reference, span *fields);
+static int comes_next(span fields, int tag);
 static const char *take_label(signet__reference *reference, span text);
 static int take(span *from, int tag_class, int tag, span *content, span *whole);
-static int is_plain_text(span text);
 
 static const char *const BAD_LABEL =
     "expected the label [0] to be a UTF8String of 1 to 256 bytes without control characters";
@@ -47,16 +49,24 @@ static const char *parse_fields(signet__reference *reference, span fields) {
         return "expected a SubjectPublicKeyInfo";
     reference->spki = whole.at;
     reference->spki_len = whole.len;
-    return parse_label(reference, fields);
+    return parse_advice(reference, fields);
 }
 
-/* The label if it comes next; what comes after it is advice that a later version may give. */
-static const char *parse_label(signet__reference *reference, span fields) {
+/* What is known of it; what comes after is advice that a later version may give. */
+static const char *parse_advice(signet__reference *reference, span fields) {
+    const char *expected = NULL;
+
+    if (comes_next(fields, 0))
+        expected = parse_label(reference, &fields);
+    if (expected == NULL && comes_next(fields, 1))
+        expected = parse_rsa_pss(reference, &fields);
+    return expected;
+}
+
+static const char *parse_label(signet__reference *reference, span *fields) {
     span label, text, whole;
 
-    if (fields.len == 0 || fields.at[0] != (V_ASN1_CONTEXT_SPECIFIC | V_ASN1_CONSTRUCTED))
-        return NULL;
-    if (!take(&fields, V_ASN1_CONTEXT_SPECIFIC, 0, &label, &whole))
+    if (!take(fields, V_ASN1_CONTEXT_SPECIFIC, 0, &label, &whole))
         return BAD_LABEL;
     if (!take(&label, V_ASN1_UNIVERSAL, V_ASN1_UTF8STRING, &text, &whole) || label.len != 0)
         return BAD_LABEL;
@@ -64,11 +74,26 @@ static const char *parse_label(signet__reference *reference, span fields) {
 }
 
 static const char *take_label(signet__reference *reference, span text) {
-    if (text.len == 0 || text.len > SIGNET_LABEL_BYTES_MAX || !is_plain_text(text))
+    if (text.len == 0 || text.len > SIGNET_LABEL_BYTES_MAX || !signet__is_plain_text(text.at, text.len))
         return BAD_LABEL;
     memcpy(reference->label, text.at, text.len);
     reference->label[text.len] = '\0';
     return NULL;
+}
+
+static const char *parse_rsa_pss(signet__reference *reference, span *fields) {
+    span mark, null, whole;
+
+    if (!take(fields, V_ASN1_CONTEXT_SPECIFIC, 1, &mark, &whole) ||
+        !take(&mark, V_ASN1_UNIVERSAL, V_ASN1_NULL, &null, &whole) || null.len != 0 || mark.len != 0)
+        return "expected the mark rsaPss [1] to be a NULL";
+    reference->rsa_pss = 1;
+    return NULL;
+}
+
+/* Whether an element of an explicit context tag stands in front. */
+static int comes_next(span fields, int tag) {
+    return fields.len > 0 && fields.at[0] == (V_ASN1_CONTEXT_SPECIFIC | V_ASN1_CONSTRUCTED | tag);
 }
 
 /* Takes one element of definite length off the front of `from`. */
@@ -91,15 +116,14 @@ static int take(span *from, int tag_class, int tag, span *content, span *whole) 
     return 1;
 }
 
-/* The label goes into logs: a control character there could forge a line. */
-static int is_plain_text(span text) {
-    while (text.len > 0) {
+int signet__is_plain_text(const unsigned char *text, size_t len) {
+    while (len > 0) {
         unsigned long letter;
-        int used = UTF8_getc(text.at, (int)text.len, &letter);
+        int used = UTF8_getc(text, (int)len, &letter);
         if (used <= 0 || letter < 0x20 || (letter >= 0x7f && letter < 0xa0))
             return 0;
-        text.at += used;
-        text.len -= (size_t)used;
+        text += used;
+        len -= (size_t)used;
     }
     return 1;
 }

@@ -15,10 +15,15 @@ typedef struct {
     size_t spki_len;
     /* UTF-8 without control characters; empty if there is none. */
     char label[SIGNET_LABEL_BYTES_MAX + 1];
+    /* The key is used as an RSASSA-PSS key. */
+    int rsa_pss;
 } signet__reference;
 
 /* NULL if `der` is a reference and nothing else; otherwise what was expected, for people. Leaves nothing on the error
  * queue. */
 const char *signet__reference_parse(signet__reference *reference, const unsigned char *der, size_t len);
+
+/* UTF-8 without control characters: what may be a label and go into logs, where one could forge a line. */
+int signet__is_plain_text(const unsigned char *text, size_t len);
 
 #endif

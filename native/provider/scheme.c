@@ -32,6 +32,9 @@ static const signet__scheme schemes[] = {
     {SIGNET_RSA, 0, SIGNET_PSS, SIGNET_SHA256, 0x0804, "rsa_pss_rsae_sha256", PSS_ID(0x01, 32)},
     {SIGNET_RSA, 0, SIGNET_PSS, SIGNET_SHA384, 0x0805, "rsa_pss_rsae_sha384", PSS_ID(0x02, 48)},
     {SIGNET_RSA, 0, SIGNET_PSS, SIGNET_SHA512, 0x0806, "rsa_pss_rsae_sha512", PSS_ID(0x03, 64)},
+    {SIGNET_RSA_PSS, 0, SIGNET_PSS, SIGNET_SHA256, 0x0809, "rsa_pss_pss_sha256", PSS_ID(0x01, 32)},
+    {SIGNET_RSA_PSS, 0, SIGNET_PSS, SIGNET_SHA384, 0x080a, "rsa_pss_pss_sha384", PSS_ID(0x02, 48)},
+    {SIGNET_RSA_PSS, 0, SIGNET_PSS, SIGNET_SHA512, 0x080b, "rsa_pss_pss_sha512", PSS_ID(0x03, 64)},
     {SIGNET_EC, 256, SIGNET_NO_PADDING, SIGNET_SHA256, 0x0403, "ecdsa_secp256r1_sha256", ECDSA_ID(0x02)},
     {SIGNET_EC, 384, SIGNET_NO_PADDING, SIGNET_SHA384, 0x0503, "ecdsa_secp384r1_sha384", ECDSA_ID(0x03)},
     {SIGNET_EC, 521, SIGNET_NO_PADDING, SIGNET_SHA512, 0x0603, "ecdsa_secp521r1_sha512", ECDSA_ID(0x04)},
@@ -51,6 +54,8 @@ const signet__scheme *signet__scheme_find(const signet__key *key, signet__paddin
 const char *signet__scheme_expected(const signet__key *key) {
     if (key->type == SIGNET_RSA)
         return "an RSA key signs with SHA-256, SHA-384 or SHA-512, padded by PKCS#1 v1.5 or PSS";
+    if (key->type == SIGNET_RSA_PSS)
+        return "an RSA-PSS key signs with SHA-256, SHA-384 or SHA-512, padded by PSS";
     if (key->type == SIGNET_ED25519)
         return "an Ed25519 key signs the message itself, without a digest";
     switch (key->ec_bits) {

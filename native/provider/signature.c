@@ -99,11 +99,14 @@ int signet__signature_set_key(signet__signature *signature, signet__key *key) {
         signet__key_retain(key);
         signet__key_free(signature->key);
         signature->key = key;
+        if (key->type == SIGNET_RSA_PSS)
+            signature->padding = SIGNET_PSS;
     }
     signet__message_clear(&signature->message);
     signet__verify_clear(signature);
     if (signature->key != NULL && signature->key->signs)
         return 1;
     return signet__raise(&signature->provider->errors, SIGNET_R_NOT_A_REFERENCE,
-                         "expected a key that was loaded from a \"" SIGNET_REFERENCE_PEM_LABEL "\" PEM");
+                         "expected a key that was loaded from a \"" SIGNET_REFERENCE_PEM_LABEL
+                         "\" PEM or a \"signet:\" URI");
 }

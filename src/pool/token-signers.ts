@@ -13,7 +13,7 @@ import { type TokenKeys, tokenKeysOf } from './token-keys.js';
 export interface TokenListener {
   onKeysChanged(): void;
   onSignersChanged(): void;
-  onRoom(): void;
+  onRoomChanged(): void;
   onAnswer(job: SignJob, answer: AnswerFrame, token: TokenSigners): void;
   /** Jobs that a dead signer left. */
   onOrphans(jobs: readonly SignJob[]): void;
@@ -156,7 +156,7 @@ export class TokenSigners {
     this.#stopTimers();
     for (const signer of this.signers) signer.drain();
     this.#listener.onSignersChanged();
-    this.#listener.onRoom();
+    this.#listener.onRoomChanged();
   }
 
   /** Somebody says that the PIN may be tried again, once more even if the token warns. True if it was not to be tried. */
@@ -227,7 +227,7 @@ export class TokenSigners {
       this.#listener.onKeysChanged();
     }
     this.#listener.onSignersChanged();
-    this.#listener.onRoom();
+    this.#listener.onRoomChanged();
     this.fill();
   }
 
@@ -252,7 +252,7 @@ export class TokenSigners {
     this.#listener.onOrphans(jobs);
     this.#listener.onSignersChanged();
     // What waits for a token without signers to come is refused now.
-    if (!this.#mayFill) this.#listener.onRoom();
+    if (!this.#mayFill) this.#listener.onRoomChanged();
     if (this.signers.length === 0) this.#onEmpty();
   }
 
@@ -298,7 +298,7 @@ export class TokenSigners {
     this.#stopTimers();
     this.#log.error({ error: shut.why, remedy: shut.remedy }, 'token is out of use');
     this.#listener.onSignersChanged();
-    this.#listener.onRoom();
+    this.#listener.onRoomChanged();
   }
 
   #stopTimers(): void {

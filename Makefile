@@ -33,7 +33,7 @@ test: packages-test build tap
 
 ##   make test-long    fuzzers and soaks
 .PHONY: test-long
-test-long: packages-test build tap
+test-long: packages-long build tap
 	exec node --import=tsx scripts/run-tests.ts long $(ONLY)
 
 ##   make soak         the goals of docs/reliability.md at their own length; FOR=minutes for each, ONLY=L1,F4 picks goals
@@ -47,9 +47,9 @@ soak: packages-test build tap
 reliability: node_modules
 	node --import=tsx scripts/reliability-report.ts build/reliability docs/reliability
 
-##   make bench        speed against the floor of the token itself
+##   make bench        speed against the token itself and against peers, in about 10 minutes; QUICK=1 in 2; GATE=1 judges it
 .PHONY: bench
-bench: packages-test build
+bench: packages-bench build
 	exec ./bench/run
 
 ##   make lint         Biome, buf lint, clang-format, our own rules; changes nothing
@@ -90,11 +90,15 @@ help:
 
 # ---- what the targets above are made of
 
-.PHONY: packages-run packages-test
+.PHONY: packages-run packages-test packages-long packages-bench
 packages-run:
 	scripts/install-packages run build
 packages-test:
 	scripts/install-packages run build test
+packages-long:
+	scripts/install-packages run build test long
+packages-bench:
+	scripts/install-packages run build test bench
 
 .PHONY: node_modules
 node_modules: $(npm)

@@ -1,20 +1,42 @@
-/** One run of a load: what the programs of floor/ and path/ print. */
+/** One measurement of a load: what the programs of bench/ print as a line of JSON. Latencies and CPU times in microseconds. */
 export interface Measured {
   readonly count: number;
   readonly seconds: number;
-  /** Signatures. */
+  /** Signatures or handshakes. */
   readonly per_second: number;
   readonly p50_us: number;
   readonly p90_us: number;
   readonly p99_us: number;
   readonly p999_us: number;
-  /** CPU time of the load's own process for each signature. */
+  readonly max_us: number;
+  /** CPU time of the load's own process for each. */
   readonly cpu_us: number;
+  /** Latency against 1/(1-q). */
+  readonly curve?: readonly (readonly [number, number])[];
+  /** Those that ended otherwise than signed or refused as too much. */
+  readonly failed?: number;
+  readonly refused?: number;
+  readonly refused_per_second?: number;
+  readonly refused_p99_us?: number;
 }
 
-/** The middle of the values; the mean of the two middle ones when they are even in number. NaN for none. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
-  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+/** A measurement with what the processes around it used. Memory is Pss in MB of 1,000,000 bytes. */
+export interface Sample extends Measured {
+  /** CPU time for each signature: of the front, and of the signers together. */
+  readonly front_us?: number;
+  readonly signer_us?: number;
+  readonly front_mb?: number;
+  /** Of the largest signer. */
+  readonly signer_mb?: number;
+  /** Of a web server's worker for each handshake: on a CPU, waiting for a signature, and both. */
+  readonly worker_us?: number;
+  readonly blocked_us?: number;
+  readonly busy_us?: number;
+  readonly worker_mb?: number;
+  /** How long a plain page of the same worker took meanwhile, the median. */
+  readonly page_us?: number;
 }
+
+export type Figure = Exclude<keyof Sample, 'curve'>;
+
+export { median } from './statistics.js';

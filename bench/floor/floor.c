@@ -7,8 +7,11 @@
  *   floor --module FILE --token LABEL --pin-file FILE --key LABEL --mechanism ecdsa-p256|rsa-pkcs1|rsa-pss
  *         [--sessions N] [--processes N] [--seconds S | --count N]
  *
+ * floor_openssl takes the same words and signs with a key of its own in libcrypto, beside which a token stands.
+ *
  * Exit: 0 measured, 1 the token failed, 2 wrong usage.
  */
+#include "../native/samples.h"
 #include "floor_token.h"
 
 #include <getopt.h>
@@ -43,20 +46,20 @@ typedef struct {
     unsigned long signatures;
     uint64_t ended_ns;
     uint32_t latency_ns[SAMPLES_MAX];
-} samples;
+} session_samples;
 
 /* Shared by the processes. */
 typedef struct {
     pthread_barrier_t begin;
     _Atomic uint64_t began_ns;
     _Atomic uint64_t cpu_ns;
-    samples of[];
+    session_samples of[];
 } measurement;
 
 typedef struct {
     const settings *settings;
     measurement *measurement;
-    samples *samples;
+    session_samples *samples;
 } worker;
 
 static settings read_settings(int argc, char **argv);
@@ -66,7 +69,6 @@ static int be_process(const settings *settings, measurement *measurement, unsign
 static void *be_session(void *argument);
 static void sign_until_enough(const worker *worker, floor_session *session);
 static void print_report(const settings *settings, measurement *measurement);
-static uint64_t now_ns(void);
 static uint64_t thread_cpu_ns(void);
 static _Noreturn void give_up(const char *what, const char *value);
 
@@ -137,7 +139,7 @@ static settings read_settings(int argc, char **argv) {
 }
 
 static measurement *share(unsigned long sessions) {
-    size_t size = sizeof(measurement) + sessions * sizeof(samples);
+    size_t size = sizeof(measurement) + sessions * sizeof(session_samples);
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
         give_up("has no memory for the sessions", "");
@@ -199,7 +201,7 @@ static void *be_session(void *argument) {
         floor_sign(&session);
     pthread_barrier_wait(&worker->measurement->begin);
     uint64_t nobody = 0;
-    atomic_compare_exchange_strong(&worker->measurement->began_ns, &nobody, now_ns());
+    atomic_compare_exchange_strong(&worker->measurement->began_ns, &nobody, bench_now_ns());
     uint64_t cpu_before = thread_cpu_ns();
     sign_until_enough(worker, &session);
     atomic_fetch_add(&worker->measurement->cpu_ns, thread_cpu_ns() - cpu_before);
@@ -208,13 +210,13 @@ static void *be_session(void *argument) {
 
 static void sign_until_enough(const worker *worker, floor_session *session) {
     const settings *settings = worker->settings;
-    samples *samples = worker->samples;
+    session_samples *samples = worker->samples;
     uint64_t began = atomic_load(&worker->measurement->began_ns), now = began;
     uint64_t until = settings->count ? UINT64_MAX : began + (uint64_t)(settings->seconds * 1e9);
     unsigned long enough = settings->count ? settings->count / settings->sessions + 1 : SIZE_MAX;
     while (now < until && samples->signatures < enough) {
         floor_sign(session);
-        uint64_t ended = now_ns();
+        uint64_t ended = bench_now_ns();
         if (samples->signatures < SAMPLES_MAX)
             samples->latency_ns[samples->signatures] = (uint32_t)(ended - now);
         samples->signatures++;
@@ -223,41 +225,29 @@ static void sign_until_enough(const worker *worker, floor_session *session) {
     samples->ended_ns = now;
 }
 
-static int compare(const void *left, const void *right) {
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
 static void print_report(const settings *settings, measurement *measurement) {
-    unsigned long signatures = 0, n = 0;
+    unsigned long signatures = 0;
     uint64_t ended = 0;
-    uint32_t *all = malloc(settings->sessions * SAMPLES_MAX * sizeof *all);
-    if (!all)
+    samples all = {.ns = malloc(settings->sessions * SAMPLES_MAX * sizeof(uint32_t))};
+    if (!all.ns)
         give_up("has no memory for the report", "");
     for (unsigned long i = 0; i < settings->sessions; i++) {
-        const samples *s = &measurement->of[i];
+        const session_samples *s = &measurement->of[i];
         unsigned long kept = s->signatures < SAMPLES_MAX ? s->signatures : SAMPLES_MAX;
-        memcpy(all + n, s->latency_ns, kept * sizeof *all);
-        n += kept;
+        memcpy(all.ns + all.count, s->latency_ns, kept * sizeof *all.ns);
+        all.count += kept;
         signatures += s->signatures;
         ended = s->ended_ns > ended ? s->ended_ns : ended;
     }
-    qsort(all, n, sizeof *all, compare);
+    samples_sort(&all);
     double seconds = (double)(ended - measurement->began_ns) / 1e9;
-#define QUANTILE_US(q) (all[(size_t)((q) * (double)(n - 1) + 0.5)] / 1000.0)
-    printf(
-        "{\"mechanism\":\"%s\",\"sessions\":%lu,\"processes\":%lu,\"count\":%lu,\"seconds\":%.3f,\"per_second\":%.1f,"
-        "\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,\"cpu_us\":%.2f}\n",
-        settings->token.mechanism, settings->sessions, settings->processes, signatures, seconds,
-        (double)signatures / seconds, QUANTILE_US(0.5), QUANTILE_US(0.9), QUANTILE_US(0.99), QUANTILE_US(0.999),
-        QUANTILE_US(1), (double)measurement->cpu_ns / 1000 / (double)signatures);
-    free(all);
-}
-
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    printf("{\"mechanism\":\"%s\",\"sessions\":%lu,\"processes\":%lu,\"count\":%lu,\"seconds\":%.3f,"
+           "\"per_second\":%.1f,\"cpu_us\":%.2f,",
+           settings->token.mechanism, settings->sessions, settings->processes, signatures, seconds,
+           (double)signatures / seconds, (double)measurement->cpu_ns / 1000 / (double)signatures);
+    samples_print(&all);
+    printf("}\n");
+    free(all.ns);
 }
 
 static uint64_t thread_cpu_ns(void) {

@@ -22,6 +22,8 @@ typedef struct {
     unsigned char input[FLOOR_INPUT_BYTES_MAX];
     CK_ULONG input_len;
     unsigned long long counter;
+    /* Of floor_openssl. */
+    struct evp_pkey_ctx_st *context;
 } floor_session;
 
 /* Once in a process: loads the module and logs in. */

@@ -10,20 +10,23 @@ export interface FloorWish {
   readonly mechanism: FloorMechanism;
   readonly sessions: number;
   /** Over how many processes the sessions are spread; the default is 1. */
-  readonly processes?: number;
+  readonly processes?: number | undefined;
   readonly seconds: number;
+  /** In place of the token's own. */
+  readonly module?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
-const PROGRAM = join(import.meta.dirname, '../../build/bench/floor');
+const BUILT = join(import.meta.dirname, '../../build/bench');
 
-/** What a token does when only the C loop of floor.c stands before it. Blocks until it is measured. */
-export function runFloor(token: TestToken, wish: FloorWish): Measured {
-  const { key, mechanism, sessions, processes = 1, seconds } = wish;
-  const options = { module: token.module, token: token.label, 'pin-file': token.pinFile, key, mechanism };
+/** What a token does when only the C loop of floor.c stands before it; or libcrypto in its place. Blocks until it is measured. */
+export function runFloor(token: TestToken, wish: FloorWish, program: 'floor' | 'floor_openssl' = 'floor'): Measured {
+  const { key, mechanism, sessions, processes = 1, seconds, module = token.module } = wish;
+  const options = { module, token: token.label, 'pin-file': token.pinFile, key, mechanism };
   const numbers = { sessions, processes, seconds };
   const args = Object.entries({ ...options, ...numbers }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const env = { ...process.env, ...token.tokenConfig().environment };
-  return JSON.parse(execFileSync(PROGRAM, args, { env, encoding: 'utf8' }));
+  const env = { ...process.env, ...token.tokenConfig().environment, ...wish.environment };
+  return JSON.parse(execFileSync(join(BUILT, program), args, { env, encoding: 'utf8' }));
 }
 
 /**
@@ -31,5 +34,5 @@ export function runFloor(token: TestToken, wish: FloorWish): Measured {
  * any service in another process adds, whatever it is written in.
  */
 export function wakeUs(): number {
-  return Number(execFileSync(join(import.meta.dirname, '../../build/bench/wake'), { encoding: 'utf8' }));
+  return Number(execFileSync(join(BUILT, 'wake'), { encoding: 'utf8' }));
 }

@@ -1,4 +1,4 @@
-/** A figure that has to be reached, and why. */
+/** A figure that has to be reached. */
 export interface Gate {
   readonly what: string;
   readonly value: number;
@@ -6,6 +6,8 @@ export interface Gate {
   /** `at least` or `at most` the bound. */
   readonly must: 'at least' | 'at most';
   readonly bound: number;
+  /** Why it could not be measured; then the value is NaN, and the gate is missed. */
+  readonly problem?: string;
 }
 
 export function isMet({ value, must, bound }: Gate): boolean {
@@ -14,9 +16,19 @@ export function isMet({ value, must, bound }: Gate): boolean {
 
 /** One sentence, with how far it is off. */
 export function sentence(gate: Gate): string {
-  const { what, value, unit, must, bound } = gate;
-  const figures = `${digits(value)}${unit}, must be ${must} ${digits(bound)}${unit}`;
-  return `${isMet(gate) ? 'met   ' : 'MISSED'}  ${what}: ${figures}`;
+  const { value, bound } = figuresOf(gate);
+  if (gate.problem !== undefined) return `MISSED  ${gate.what}: ${gate.problem}`;
+  const missed = isMet(gate) ? '' : `, missed by ${missedBy(gate)}`;
+  return `${isMet(gate) ? 'met   ' : 'MISSED'}  ${gate.what}: ${value}, must be ${gate.must} ${bound}${missed}`;
+}
+
+export function figuresOf({ value, bound, unit }: Gate): { value: string; bound: string } {
+  return { value: `${digits(value)}${unit}`, bound: `${digits(bound)}${unit}` };
+}
+
+/** Between what was measured and the bound. */
+export function missedBy({ value, bound, unit }: Gate): string {
+  return `${digits(Math.abs(value - bound))}${unit}`;
 }
 
 function digits(value: number): string {

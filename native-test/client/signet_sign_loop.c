@@ -4,8 +4,9 @@
  * (user and system) per signature.
  *
  *   signet_sign_loop --socket PATHS --spki HEX --scheme CODE --message FILE [--digest] [--count N] [--warmup N]
- *                    [--concurrency N] [--shared] [--timeout-ms N]
+ *                    [--concurrency N] [--shared] [--timeout-ms N] [--for-ms N]
  *
+ * --for-ms ends it after that time, if --count (then COUNT_IN_TIME_MAX by default) is not reached before.
  * Without --shared: N threads with a connection each (signet_client_sign). With it: one thread that keeps N in flight
  * on one connection (signet_client_start), as an event loop would. Exit: 0 all signed, 1 some failed, 2 wrong usage.
  */
@@ -22,12 +23,14 @@
 
 #define CONCURRENCY_MAX 1024
 #define COUNT_MAX 100000000UL
+/* Of a measurement that lasts a given time; memory is not touched before it is used. */
+#define COUNT_IN_TIME_MAX 4000000UL
 
 typedef struct {
     const char *sockets;
     const char *spki;
     const char *message_file;
-    unsigned long scheme, count, warmup, concurrency, timeout_ms;
+    unsigned long scheme, count, warmup, concurrency, timeout_ms, for_ms;
     bool digest, shared;
 } settings;
 
@@ -37,6 +40,7 @@ typedef struct {
     signet_client *client;
     signet_sign_request request;
     unsigned long count, next, errors;
+    uint64_t until_ns;
     uint32_t *latency_ns;
     signet_sign_result first_error;
 } measurement;
@@ -91,6 +95,7 @@ int main(int argc, char **argv) {
         give_up("out of memory for --count", "");
     run(&measurement, &settings, settings.warmup);
     began_ns = now_ns();
+    measurement.until_ns = settings.for_ms ? began_ns + settings.for_ms * 1000000 : 0;
     cpu_before = cpu_seconds();
     run(&measurement, &settings, settings.count);
     print_report(&measurement, &settings, (double)(now_ns() - began_ns) / 1e9, cpu_seconds() - cpu_before);
@@ -111,19 +116,14 @@ static unsigned long parse_number(const char *name, const char *text, unsigned l
 
 static settings read_settings(int argc, char **argv) {
     static const struct option OPTIONS[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"spki", required_argument, NULL, 'k'},
-        {"scheme", required_argument, NULL, 'a'},
-        {"message", required_argument, NULL, 'm'},
-        {"digest", no_argument, NULL, 'd'},
-        {"count", required_argument, NULL, 'n'},
-        {"warmup", required_argument, NULL, 'w'},
-        {"concurrency", required_argument, NULL, 'c'},
-        {"timeout-ms", required_argument, NULL, 't'},
-        {"shared", no_argument, NULL, 'S'},
-        {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'},     {"spki", required_argument, NULL, 'k'},
+        {"scheme", required_argument, NULL, 'a'},     {"message", required_argument, NULL, 'm'},
+        {"digest", no_argument, NULL, 'd'},           {"count", required_argument, NULL, 'n'},
+        {"warmup", required_argument, NULL, 'w'},     {"concurrency", required_argument, NULL, 'c'},
+        {"timeout-ms", required_argument, NULL, 't'}, {"shared", no_argument, NULL, 'S'},
+        {"for-ms", required_argument, NULL, 'f'},     {NULL, 0, NULL, 0},
     };
-    settings settings = {.count = 10000, .concurrency = 1};
+    settings settings = {.concurrency = 1};
     int option;
 
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1)
@@ -152,6 +152,9 @@ static settings read_settings(int argc, char **argv) {
         case 't':
             settings.timeout_ms = parse_number("--timeout-ms wants a number, not", optarg, UINT32_MAX);
             break;
+        case 'f':
+            settings.for_ms = parse_number("--for-ms wants a number, not", optarg, UINT32_MAX);
+            break;
         case 'd':
             settings.digest = true;
             break;
@@ -161,8 +164,10 @@ static settings read_settings(int argc, char **argv) {
         default:
             exit(2);
         }
-    if (settings.spki == NULL || settings.message_file == NULL || settings.scheme == 0 || settings.count == 0 ||
-        settings.concurrency == 0 || optind != argc)
+    if (settings.count == 0)
+        settings.count = settings.for_ms ? COUNT_IN_TIME_MAX : 10000;
+    if (settings.spki == NULL || settings.message_file == NULL || settings.scheme == 0 || settings.concurrency == 0 ||
+        optind != argc)
         give_up("needs --socket, --spki, --scheme, --message and numbers above 0", "");
     return settings;
 }
@@ -193,6 +198,7 @@ static void run(measurement *measurement, const settings *settings, unsigned lon
         run_window(measurement, settings->concurrency);
     else
         run_threads(measurement, settings->concurrency);
+    measurement->count = measurement->next;
 }
 
 static void run_threads(measurement *measurement, unsigned long concurrency) {
@@ -278,7 +284,7 @@ static bool take_number(measurement *measurement, unsigned long *number) {
     bool more;
 
     pthread_mutex_lock(&measurement->lock);
-    more = measurement->next < measurement->count;
+    more = measurement->next < measurement->count && (measurement->until_ns == 0 || now_ns() < measurement->until_ns);
     *number = measurement->next;
     measurement->next += more;
     pthread_mutex_unlock(&measurement->lock);

@@ -1,0 +1,328 @@
+import {
+  type Experiment,
+  type KeyKind,
+  type Load,
+  type Run,
+  SERVERS,
+  type ServerName,
+  type ServersWish,
+  type ServiceWish,
+} from './experiment.js';
+
+/** `quick` has all that a gate looks at, in short runs, and nothing else. */
+export type Length = 'full' | 'quick';
+
+/** Everything that `make bench` measures, in order. */
+export function experiments(length: Length): Experiment[] {
+  const quick = length === 'quick';
+  const gated = { turns: quick ? 5 : 7, seconds: quick ? 0.3 : 1.5 };
+  const always = [
+    ...KEYS.map((key) => oneSigner(key, gated)),
+    front(gated, quick),
+    ...KEYS.map((key) => peers(key, gated, quick)),
+    keys(gated, quick ? [1, 10_000] : [1, 100, 10_000]),
+    connections(gated, quick ? [10, 1000] : [1, 10, 100, 1000]),
+    manySessions({ ...gated, seconds: quick ? 0.7 : 2 }),
+    handshakes({ turns: 5, seconds: quick ? 0.6 : 0.8 }, quick),
+  ];
+  if (quick) return always;
+  const sweep = { turns: 3, seconds: 0.7 };
+  return [...KEYS.map((key) => floors(key, sweep)), ...always, ...sweeps(sweep)];
+}
+
+type Lengths = Pick<Experiment, 'turns' | 'seconds'>;
+
+const KEYS: readonly KeyKind[] = ['p256', 'rsa2048'];
+
+function sweeps(lengths: Lengths): Experiment[] {
+  return [
+    inFlight(lengths),
+    signers(lengths),
+    openLoop({ turns: 3, seconds: 3 }),
+    overload({ turns: 3, seconds: 1.5 }),
+    otherHandshakes({ turns: 3, seconds: 0.5 }),
+    slowHandshakes({ turns: 3, seconds: 0.8 }),
+  ];
+}
+
+function on(key: KeyKind, more: Omit<ServiceWish, 'kind' | 'key'> = {}): ServiceWish {
+  return { kind: 'service', key, ...more };
+}
+
+function socket(inFlight: number, connections = 1): Load {
+  return { by: 'socket', connections, pace: { inFlight } };
+}
+
+function grpc(carrier: 'unary' | 'stream', over: 'unix' | 'mtls', inFlight: number): Load {
+  return { by: 'grpc', carrier, over, pace: { inFlight } };
+}
+
+function oneSigner(key: KeyKind, lengths: Lengths): Experiment {
+  const site = on(key);
+  return {
+    name: `one-signer-${key}`,
+    question: `How far is one signer from one session of a C loop on the same token (${key})?`,
+    ...lengths,
+    runs: [
+      { name: 'C loop', on: site, load: { by: 'floor', sessions: 1 } },
+      { name: 'socket, 8 in flight', on: site, load: socket(8) },
+      { name: '4 clients', on: site, load: { by: 'clients', clients: 4 } },
+      { name: '1 client', on: site, load: { by: 'clients', clients: 1 } },
+    ],
+  };
+}
+
+/** What is measured is the front's CPU time, whatever the others take. */
+function front(lengths: Lengths, quick: boolean): Experiment {
+  const site = on('p256', { token: 'null', signers: 2 });
+  const at64 = (name: string, load: Load): Run => ({ name, on: site, load });
+  const overMtls = [
+    at64('gRPC stream, mTLS', grpc('stream', 'mtls', 64)),
+    at64('gRPC unary, mTLS', grpc('unary', 'mtls', 64)),
+  ];
+  return {
+    name: 'front',
+    question: 'What does a request cost the front, when the token costs nothing? 64 in flight on a connection.',
+    ...lengths,
+    runs: [
+      at64('socket', socket(64)),
+      at64('gRPC stream', grpc('stream', 'unix', 64)),
+      at64('gRPC unary', grpc('unary', 'unix', 64)),
+      ...(quick ? [] : overMtls),
+    ],
+  };
+}
+
+function peers(key: KeyKind, lengths: Lengths, quick: boolean): Experiment {
+  const site = on(key, { signers: 2 });
+  // Its server has a process for each of its callers' processes, and one thread in it.
+  const many: Run = { name: 'p11-kit, 4 processes', on: site, load: { by: 'p11-kit', sessions: 4, processes: 4 } };
+  return {
+    name: `peers-${key}`,
+    question: `Is it faster than p11-kit's remoting on the same token (${key})? 4 clients, 2 signers.`,
+    ...lengths,
+    runs: [
+      { name: 'p11-kit, 4 threads', on: site, load: { by: 'p11-kit', sessions: 4, processes: 1 } },
+      { name: 'signet, 4 threads', on: site, load: { by: 'clients', clients: 4 } },
+      ...(quick ? [] : [many]),
+    ],
+  };
+}
+
+function keys(lengths: Lengths, counts: readonly number[]): Experiment {
+  return {
+    name: 'keys',
+    question: 'What do many keys cost? P-256, 2 signers, 64 in flight over the keys in turn.',
+    ...lengths,
+    runs: counts.map((x) => ({
+      name: `${x} keys`,
+      line: 'socket',
+      x,
+      on: on('p256', { signers: 2, keys: x }),
+      load: socket(64),
+    })),
+  };
+}
+
+function connections(lengths: Lengths, counts: readonly number[]): Experiment {
+  return {
+    name: 'connections',
+    question: 'What do many connections cost? P-256, 2 signers, 64 in flight over the connections in turn.',
+    ...lengths,
+    runs: counts.map((x) => ({
+      name: `${x} connections`,
+      line: 'socket',
+      x,
+      on: on('p256', { signers: 2 }),
+      load: socket(64, x),
+    })),
+  };
+}
+
+function manySessions(lengths: Lengths): Experiment {
+  const site = on('p256', { token: 10, signers: 32 });
+  return {
+    name: 'many-sessions',
+    question: 'How much of a token of 10 ms with 32 sessions is reached?',
+    ...lengths,
+    runs: [
+      { name: 'C loop', on: site, load: { by: 'floor', sessions: 32 } },
+      { name: 'socket', on: site, load: socket(96) },
+    ],
+  };
+}
+
+const SOFTHSM: ServersWish = { kind: 'servers', token: 'softhsm' };
+const SLOW: ServersWish = { kind: 'servers', token: 'slow' };
+
+/** At once: one, so that what a worker waits for is the signature and not the load's own CPU time; many, for the throughput. */
+const ONE = 1;
+const MANY = 32;
+
+/** What the gates compare. */
+const GATED: readonly [ServerName, number][] = [
+  ['nginx-provider', ONE],
+  ['nginx-libp11-softhsm', ONE],
+  ['nginx-async', MANY],
+  ['nginx-file', MANY],
+];
+
+function handshakes(lengths: Lengths, quick: boolean): Experiment {
+  const all = SERVERS.flatMap((server): [ServerName, number][] => [
+    [server, ONE],
+    [server, MANY],
+  ]);
+  return {
+    name: 'handshakes',
+    question:
+      "What does a full handshake cost a web server's worker, alone on its core, with the key in each of its places?",
+    ...lengths,
+    runs: (quick ? GATED : all).map(([server, concurrent]) => handshakesOf(server, 'ec', '1.3', concurrent)),
+  };
+}
+
+function otherHandshakes(lengths: Lengths): Experiment {
+  const kinds = [
+    ['ec', '1.2'],
+    ['rsa', '1.3'],
+    ['rsa', '1.2'],
+  ] as const;
+  return {
+    name: 'other-handshakes',
+    question: 'And with TLS 1.2, and with RSA-2048?',
+    ...lengths,
+    runs: kinds.flatMap(([key, version]) => SERVERS.map((server) => handshakesOf(server, key, version, MANY))),
+  };
+}
+
+function handshakesOf(server: ServerName, key: 'ec' | 'rsa', version: '1.2' | '1.3', concurrent: number): Run {
+  return {
+    name: `${server}, ${key}, TLS ${version}, ${concurrent} at once`,
+    on: SOFTHSM,
+    load: { by: 'handshakes', server, key, version, concurrent },
+  };
+}
+
+const SIZES = [1, 2, 4, 16, 64];
+
+function floors(key: KeyKind, lengths: Lengths): Experiment {
+  const site = on(key);
+  const line = (name: string, load: (sessions: number) => Load): Run[] =>
+    SIZES.map((x) => ({ name: `${name}, ${x}`, line: name, x, on: site, load: load(x) }));
+  return {
+    name: `floor-${key}`,
+    question: `What can the token do alone, and libcrypto beside it, by sessions (${key})?`,
+    ...lengths,
+    runs: [
+      ...line('token, one process', (sessions) => ({ by: 'floor', sessions })),
+      ...line('token, a process each', (sessions) => ({ by: 'floor', sessions, processes: sessions })),
+      ...line('libcrypto, one process', (sessions) => ({ by: 'openssl', sessions })),
+    ],
+  };
+}
+
+function inFlight(lengths: Lengths): Experiment {
+  const site = on('p256', { signers: 2 });
+  const line = (name: string, load: (inFlight: number) => Load): Run[] =>
+    [1, 4, 16, 64, 256, 1024].map((x) => ({ name: `${name}, ${x}`, line: name, x, on: site, load: load(x) }));
+  return {
+    name: 'in-flight',
+    question: 'How does the throughput grow with the requests in flight on a connection? P-256, 2 signers.',
+    ...lengths,
+    runs: [
+      { name: 'C loop, 2 sessions', line: 'C loop, 2 sessions', on: site, load: { by: 'floor', sessions: 2 } },
+      ...line('socket', socket),
+      ...line('gRPC stream', (n) => grpc('stream', 'unix', n)),
+      ...line('gRPC stream, mTLS', (n) => grpc('stream', 'mtls', n)),
+      ...line('gRPC unary', (n) => grpc('unary', 'unix', n)),
+      ...line('gRPC unary, mTLS', (n) => grpc('unary', 'mtls', n)),
+    ],
+  };
+}
+
+function signers(lengths: Lengths): Experiment {
+  const runs = [0, 0.5, 2, 10].flatMap((token) =>
+    [1, 2, 4, 16].flatMap((x): Run[] => {
+      const site = on('p256', { token, signers: x });
+      return [
+        {
+          name: `${token} ms, C loop, ${x}`,
+          line: `${token} ms, C loop`,
+          x,
+          on: site,
+          load: { by: 'floor', sessions: x },
+        },
+        { name: `${token} ms, ${x} signers`, line: `${token} ms, signet`, x, on: site, load: socket(4 * x) },
+      ];
+    }),
+  );
+  return {
+    name: 'signers',
+    question: 'How does it scale with signers, by what the token takes? P-256; 4 in flight for each signer.',
+    ...lengths,
+    runs,
+  };
+}
+
+function openLoop(lengths: Lengths): Experiment {
+  const site = on('p256', { signers: 2 });
+  const at = (name: string, of: string, load: (rate: { of: string; share: number }) => Load): Run => ({
+    name,
+    line: name,
+    on: site,
+    load: load({ of, share: 0.5 }),
+  });
+  const CLOSED = 'gRPC unary, closed loop';
+  return {
+    name: 'open-loop',
+    question:
+      'How long does one wait? An open loop at half of what gRPC unary can do, for all carriers; P-256, 2 signers.',
+    ...lengths,
+    runs: [
+      { name: CLOSED, on: site, load: grpc('unary', 'unix', 64) },
+      at('socket', CLOSED, (rate) => ({ by: 'socket', connections: 8, pace: { rate } })),
+      at('gRPC stream', CLOSED, (rate) => ({ by: 'grpc', carrier: 'stream', over: 'unix', pace: { rate } })),
+      at('gRPC unary', CLOSED, (rate) => ({ by: 'grpc', carrier: 'unary', over: 'unix', pace: { rate } })),
+    ],
+  };
+}
+
+function overload(lengths: Lengths): Experiment {
+  const site = on('p256', { token: 2, signers: 2 });
+  const CLOSED = 'closed loop';
+  return {
+    name: 'overload',
+    question: 'What happens when more is asked than the token can do? A token of 2 ms with 2 sessions, an open loop.',
+    ...lengths,
+    runs: [
+      { name: CLOSED, on: site, load: socket(64) },
+      ...[0.5, 0.8, 1, 1.2, 2, 5].map(
+        (share): Run => ({
+          name: `${share} of it`,
+          line: 'signed',
+          x: share,
+          on: site,
+          load: { by: 'socket', connections: 8, pace: { rate: { of: CLOSED, share } } },
+        }),
+      ),
+    ],
+  };
+}
+
+function slowHandshakes(lengths: Lengths): Experiment {
+  const runs = (['nginx-file', 'nginx-provider', 'nginx-libp11', 'nginx-async'] as const).flatMap((server) =>
+    [0, 0.5, 2, 10].map((tokenMs) => ({
+      name: `${server}, ${tokenMs} ms`,
+      line: server,
+      x: tokenMs,
+      on: SLOW,
+      load: { by: 'handshakes', server, key: 'ec', version: '1.3', concurrent: MANY, tokenMs, pages: true } as const,
+    })),
+  );
+  return {
+    name: 'slow-handshakes',
+    question: 'How many handshakes does one worker make, by what the token takes? P-256, TLS 1.3, 20 signers.',
+    ...lengths,
+    runs,
+  };
+}

@@ -40,12 +40,7 @@ class Supervisor implements Pool, TokenListener {
   /** Where the search for a signer begins: it moves, so that equals take turns. */
   #turn = 0;
 
-  constructor(
-    tokens: readonly TokenConfig[],
-    log: Logger,
-    readPin: (token: TokenConfig) => Buffer,
-    latch: LoginLatch,
-  ) {
+  constructor(tokens: readonly TokenConfig[], log: Logger, readPin: (token: TokenConfig) => Buffer, latch: LoginLatch) {
     this.#log = log;
     this.#tokens = tokens.map((token) => new TokenSigners(token, log, readPin, latch, this));
     for (const token of this.#tokens) token.fill();
@@ -108,6 +103,10 @@ class Supervisor implements Pool, TokenListener {
     this.#guarded(() => this.onKeys(mergeKeys(this.#tokens.map(({ config, keys }) => ({ name: config.name, keys })))));
   }
 
+  onRoomChanged(): void {
+    this.#guarded(() => this.onRoom());
+  }
+
   onSignersChanged(): void {
     this.#signers = this.#tokens.flatMap((token) => token.signers);
     this.#guarded(() => this.onSigners());
@@ -132,7 +131,7 @@ class Supervisor implements Pool, TokenListener {
       case 'lost':
         this.#tryAgain(job);
     }
-    this.#guarded(() => this.onRoom());
+    this.onRoomChanged();
   }
 
   onOrphans(jobs: readonly SignJob[]): void {

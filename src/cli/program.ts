@@ -12,6 +12,7 @@ import { registerCheck } from './commands/check.js';
 import { registerClientsAdd } from './commands/clients-add.js';
 import { registerConfigNginx } from './commands/config-nginx.js';
 import { registerDoctor } from './commands/doctor.js';
+import { registerDrain } from './commands/drain.js';
 import { registerInit } from './commands/init.js';
 import { registerKeysDelete } from './commands/keys-delete.js';
 import { registerKeysExport } from './commands/keys-export.js';
@@ -44,6 +45,7 @@ export function createProgram(cli: Cli): Command {
   registerServe(program, cli);
   registerStatus(program, cli);
   registerReload(program, cli);
+  registerDrain(program, cli);
   registerCheck(program, cli);
   registerDoctor(program, cli);
   registerSign(program, cli);

@@ -39,12 +39,17 @@ export async function useToken<T>(
 ): Promise<T> {
   const config = await configOf(options, cli);
   const token = chooseToken(config, options.token);
-  const [{ readPin }, { withToken }] = await Promise.all([
+  const [{ readPin }, { withToken }, { LatchFile }] = await Promise.all([
     import('../config/pin.js'),
     import('../token-admin/open-token.js'),
+    import('../latch/latch-file.js'),
   ]);
   const pin = await asConfiguration(() => readPin(token));
-  return withToken(token, pin, (session) => work(session, config));
+  // Whoever makes the folder owns it, and that is to be the service.
+  const latch = existsSync(config.state_dir)
+    ? await asConfiguration(() => new LatchFile(config.state_dir))
+    : undefined;
+  return withToken(token, pin, (session) => work(session, config), latch);
 }
 
 function chooseToken(config: Config, name: string | undefined): TokenConfig {

@@ -8,7 +8,9 @@ import { configOf } from '../configured.js';
 export function registerTokenUnlatch(token: Command, cli: Cli): void {
   const command = token
     .command('unlatch')
-    .description('let a PIN be tried that the token has refused, or once although it warns that the next wrong one locks it')
+    .description(
+      'let a PIN be tried that the token has refused, or once although it warns that the next wrong one locks it',
+    )
     .argument('<token>', 'its name in the configuration');
   act(command, cli, (options) => unlatch(command.processedArgs[0] as string, options, cli));
 }

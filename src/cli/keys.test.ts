@@ -153,6 +153,10 @@ t.test(
     t.match(run, { code: 0, stdout: /^-----BEGIN SIGNET KEY REFERENCE-----\n/, stderr: /exports no private key data/ });
     t.match(await folder.run(['keys', 'export', '--key', 'g-p256']), { code: 2, stderr: /--reference or --public/ });
     t.match(await folder.run(['keys', 'export', '--key', 'g-p256', '--public', '--reference']), { code: 2 });
+    const second = await folder.run(['keys', 'export', '--key', 'g-p256', '--form', 'pkcs8']);
+    t.match(second, { code: 0, stdout: /^-----BEGIN PRIVATE KEY-----\n/, stderr: /exports no private key data/ });
+    t.match(await folder.run(['keys', 'export', '--key', 'g-p256', '--rsa-pss']), { code: 2, stderr: /RSA key/ });
+    t.match(await folder.run(['keys', 'export', '--help']), { stdout: /holds no private key/ });
   },
 );
 

@@ -12,12 +12,32 @@ export function isCertificationRequestOf(message: Buffer, spki: Buffer): boolean
   const [version, subject, publicKey, attributes] = fields as [Der, Der, Der, Der];
   return (
     VERSION_0.equals(version.bytes) &&
-    spki.equals(publicKey.bytes) &&
+    isKey(publicKey, spki) &&
     isName(subject) &&
     attributes.tag === CONTEXT_0 &&
     childrenOf(attributes)?.every(isAttribute) === true
   );
 }
+
+/** The key itself, or the same RSA numbers as an RSASSA-PSS key without parameters (RFC 4055 section 1.2). */
+function isKey(publicKey: Der, spki: Buffer): boolean {
+  if (spki.equals(publicKey.bytes)) return true;
+  const [algorithm, bits, ...rest] = childrenOf(publicKey) ?? [];
+  const own = derWhole(spki);
+  const [ownAlgorithm, ownBits] = (own && childrenOf(own)) ?? [];
+  return (
+    publicKey.tag === SEQUENCE &&
+    rest.length === 0 &&
+    algorithm?.bytes.equals(RSASSA_PSS) === true &&
+    ownAlgorithm?.bytes.equals(RSA_ENCRYPTION) === true &&
+    bits !== undefined &&
+    ownBits?.bytes.equals(bits.bytes) === true
+  );
+}
+
+/** AlgorithmIdentifiers, DER (RFC 4055 sections 1.2 and 3.1). */
+const RSA_ENCRYPTION = Buffer.from('300d06092a864886f70d0101010500', 'hex');
+const RSASSA_PSS = Buffer.from('300b06092a864886f70d01010a', 'hex');
 
 const OID = 0x06;
 const SEQUENCE = 0x30;

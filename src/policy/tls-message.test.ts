@@ -256,6 +256,21 @@ t.test('a certification request for the key itself is recognised', async (t) => 
   );
 });
 
+t.test('a certification request for an RSA key as an RSA-PSS key is one for the key itself', async (t) => {
+  const PSS = algorithm('rsa_pss_pss_sha256');
+  const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey;
+  const key = publicKeyFromKeyObject(pss);
+  const request = csr(pss, '-subj', '/CN=x');
+  t.notOk(request.includes(key.spki), 'the request has the other spelling of the key');
+  t.equal(use(request, PSS, EVERY_GROUP, key), 'csr');
+  const other = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey;
+  t.equal(use(csr(other, '-subj', '/CN=x'), PSS, EVERY_GROUP, key), undefined, 'another key');
+  t.equal(use(request), undefined, 'an EC key');
+  const prescribed = { modulusLength: 2048, hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256', saltLength: 32 };
+  const bound = generateKeyPairSync('rsa-pss', prescribed).privateKey;
+  t.equal(use(csr(bound, '-subj', '/CN=x'), PSS, EVERY_GROUP, publicKeyFromKeyObject(bound)), undefined, 'parameters');
+});
+
 t.test('a certification request for another key, or one that is not strict DER, is refused', async (t) => {
   const good = csr(own.privateKey, '-subj', '/CN=www.example.com');
   t.equal(use(csr(ecKey().privateKey, '-subj', '/CN=x')), undefined, 'another key');

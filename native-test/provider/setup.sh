@@ -8,7 +8,7 @@ FAILED=0
 PIDS=()
 trap 'kill "${PIDS[@]}" 2>/dev/null; rm -rf "$WORK"' EXIT
 cd "$WORK" || exit 1
-KINDS="rsa p256 p384 p521 ed25519"
+KINDS="rsa p256 p384 p521 ed25519 pss"
 
 it() { # it "does this" command...: one test
     local name=$1
@@ -43,18 +43,30 @@ finish() {
 }
 
 make_keys() {
-    local curve kind
+    local curve kind genuine="rsa p256 p384 p521 ed25519 genuine genuine-rsa"
     openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.key
     for curve in 256 384 521; do openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-$curve -out p$curve.key; done
     openssl genpkey -algorithm ED25519 -out ed25519.key
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out genuine.key
     openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out genuine-rsa.key
-    for kind in $KINDS genuine genuine-rsa; do
+    for kind in $genuine; do
         openssl pkey -in $kind.key -pubout -out $kind.pub
         openssl req -x509 -key $kind.key -subj "/CN=$kind" -days 2 -out $kind.crt -config plain.cnf
     done
-    for kind in $KINDS; do "$BUILD/make_reference" "www-$kind" <$kind.key >$kind.ref; done
-    export SIGNET_FAKE_KEYS=$WORK/rsa.key:$WORK/p256.key:$WORK/p384.key:$WORK/p521.key:$WORK/ed25519.key
+    openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out pss.key
+    for kind in $KINDS; do
+        "$BUILD/make_reference" $(mark_of $kind) "www-$kind" <$kind.key >$kind.ref
+        "$BUILD/make_reference" $(mark_of $kind) --pkcs8 "www-$kind" <$kind.key >$kind.p8
+        SIGNET_FAKE_KEYS=${SIGNET_FAKE_KEYS:+$SIGNET_FAKE_KEYS:}$WORK/$kind.key
+    done
+    export SIGNET_FAKE_KEYS
+    # In the token it is an RSA key, so its public key and its certificate as an RSA-PSS key come from the reference.
+    OPENSSL_CONF=$WORK/after.cnf openssl pkey -in pss.ref -pubout -out pss.pub
+    OPENSSL_CONF=$WORK/after.cnf openssl req -x509 -key pss.ref -subj /CN=pss -days 2 -out pss.crt
+}
+
+mark_of() {
+    if [ $1 = pss ]; then echo --rsa-pss; fi
 }
 
 write_cnf() { # write_cnf FILE "names in order" [module]

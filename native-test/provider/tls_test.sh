@@ -36,6 +36,10 @@ shakes_hands() { # words that s_client must print, then its arguments; a page co
     return 1
 }
 
+handshake_is_told() {
+    shakes_hands "" "$@"
+}
+
 handshake_fails() {
     ! shakes_hands "" "$@" >/dev/null
 }
@@ -61,7 +65,25 @@ done
 for algorithm in RSA+SHA256 RSA+SHA384 RSA+SHA512 RSA-PSS+SHA256 ECDSA+SHA256; do
     it "RSA and EC side by side: TLS 1.2 with $algorithm" shakes_hands 'TLSv1.2' -tls1_2 -sigalgs $algorithm
 done
+for scheme in rsa_pss_pss_sha256 rsa_pss_pss_sha384 rsa_pss_pss_sha512; do
+    it "a certificate of an RSA key is not used with $scheme" handshake_fails -tls1_3 -sigalgs $scheme
+done
 it "a static RSA suite is refused" handshake_fails -tls1_2 -cipher AES128-SHA
+it "the server's log says so" grep -q 'no decryption and no static RSA.*static RSA key exchange is refused.*!kRSA' server.log
+it "ECDHE works beside it" shakes_hands 'Cipher is ECDHE-RSA' -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA
+stop_server
+
+serve after -key rsa.ref -cert rsa.crt -cipher 'DEFAULT:!kRSA'
+it "with !kRSA, ECDHE is taken from a client that would rather have static RSA" shakes_hands 'Cipher is ECDHE-RSA' -tls1_2 -cipher AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256
+it "with !kRSA, a client that has static RSA only is told in the handshake" fails_saying "handshake failure" handshake_is_told -tls1_2 -cipher AES128-SHA
+stop_server
+
+serve after -key pss.ref -cert pss.crt
+for scheme in rsa_pss_pss_sha256 rsa_pss_pss_sha384 rsa_pss_pss_sha512; do
+    it "an RSA-PSS key: TLS 1.3 with $scheme" shakes_hands 'Peer signature type: RSA-PSS' -tls1_3 -sigalgs $scheme
+    it "an RSA-PSS key: TLS 1.2 with $scheme" shakes_hands 'Peer signature type: RSA-PSS' -tls1_2 -sigalgs $scheme
+done
+it "an RSA-PSS key is not used with rsa_pss_rsae_sha256" handshake_fails -tls1_3 -sigalgs rsa_pss_rsae_sha256
 stop_server
 
 serve after -key p384.ref -cert p384.crt

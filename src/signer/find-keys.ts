@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import pkcs11js from 'pkcs11js';
-import { algorithmsOf } from '../algorithms.js';
+import type { Algorithm } from '../algorithms.js';
 import { SignetError } from '../errors.js';
 import type { PublicKey } from '../public-key.js';
 import { chainOf, findCertificates, publicKeyIn, type TokenCertificate } from './certificates.js';
 import { ckrCodeOf, ckrOf, describe } from './ckr.js';
 import { makeSignature } from './make-signature.js';
+import { algorithmsOn } from './mechanisms.js';
 import { readPublicKeys } from './public-key-files.js';
 import { publicKeyOf } from './public-key-of.js';
 import { attributeOf, findObjects, numberOf, type Token } from './token.js';
@@ -15,6 +16,8 @@ import { verifies } from './verify.js';
 export interface TokenKey {
   readonly handle: pkcs11js.Handle;
   readonly key: PublicKey;
+  /** What fits the key and the token can make. */
+  readonly algorithms: ReadonlySet<Algorithm>;
   readonly label: string;
   /** CKA_ID, lowercase hexadecimal. */
   readonly id: string;
@@ -49,6 +52,7 @@ export function findKeys(
     keys.set(key.spkiSha256, {
       handle,
       key,
+      algorithms: new Set(algorithmsOn(token, key)),
       label,
       id,
       certificateChain: chainOf(key, id, certificates),
@@ -120,6 +124,7 @@ function usablePublicKey(
   for (const { certain, read } of sources) {
     try {
       const key = read();
+      if (algorithmsOn(token, key).length === 0) throw new Error('the token lists no mechanism that signs with it');
       if (certain || proves(token, object, key)) return key;
       reasons.push('its signature does not verify with a public key that may be its own');
     } catch (error) {
@@ -137,7 +142,7 @@ function usablePublicKey(
 
 /** One signature over a message that no protocol knows, verified. */
 function proves(token: Token, { handle, type }: KeyObjectOfToken, key: PublicKey): boolean {
-  const algorithm = algorithmsOf(key)[0];
+  const algorithm = algorithmsOn(token, key)[0];
   // SoftHSM crashes on a mechanism that does not fit, so a certificate of another type must not come so far.
   if (!algorithm || type !== CKK[key.type]) return false;
   const message = Buffer.concat([

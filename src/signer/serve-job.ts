@@ -1,4 +1,4 @@
-import { algorithmOf, fitsKey } from '../algorithms.js';
+import { algorithmOf } from '../algorithms.js';
 import type { JobFrame, JobStatus } from '../pool/messages.js';
 import { ckrCodeOf, ckrOf, describe } from './ckr.js';
 import type { TokenKey } from './find-keys.js';
@@ -23,8 +23,8 @@ export function serveJob(
   const key = keys.get(job.spkiSha256);
   if (!key) return failed('unknown_key', 'the signer has no such key');
   const algorithm = algorithmOf(job.scheme);
-  if (!algorithm || !fitsKey(algorithm, key.key))
-    return failed('misfit', `scheme 0x${job.scheme.toString(16)} does not fit the key`);
+  if (!algorithm || !key.algorithms.has(algorithm))
+    return failed('misfit', `scheme 0x${job.scheme.toString(16)} does not fit the key, or its token cannot make it`);
   if (job.inputIsDigest && (algorithm.hash === undefined || job.input.length !== algorithm.digestBytes)) {
     return failed('misfit', `expected a digest of ${algorithm.digestBytes} bytes; ${job.input.length} came`);
   }

@@ -9,11 +9,14 @@ import {
   ckrOf,
   describe,
 } from './ckr.js';
+import { listMechanisms } from './mechanisms.js';
 
 /** An opened, logged in token: one module, one session. */
 export interface Token {
   readonly p11: pkcs11js.PKCS11;
   readonly session: pkcs11js.Handle;
+  /** CKM_… numbers; undefined if the token lists none. */
+  readonly mechanisms: ReadonlySet<number> | undefined;
 }
 
 /** Why the signer cannot go on; its last words to the front. */
@@ -39,7 +42,7 @@ export function openToken(configuration: SignerConfiguration, askForPin: AskForP
   const slot = findSlot(p11, configuration);
   const session = step('C_OpenSession', () => p11.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION));
   logIn(p11, session, askForPin(loginRequestOf(step('C_GetTokenInfo', () => p11.C_GetTokenInfo(slot)))));
-  return { p11, session };
+  return { p11, session, mechanisms: listMechanisms(p11, slot) };
 }
 
 /** The objects that a template names, at most OBJECTS_MAX. */

@@ -1,26 +1,22 @@
-import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import t, { type Test } from 'tap';
-import { type Algorithm, algorithmNamed, algorithmsOf } from '../src/algorithms.js';
-import { KeyServiceClient } from '../src/gen/signet/v1/key_service.js';
-import type { Key } from '../src/gen/signet/v1/keys.js';
-import type { SignRequest, SignStreamResponse } from '../src/gen/signet/v1/sign.js';
-import { SigningServiceClient } from '../src/gen/signet/v1/signing_service.js';
-import { publicKeyFromSpki } from '../src/public-key.js';
-import { grpcClient, unary } from './fixtures/grpc-client.js';
+import t from 'tap';
+import { type Algorithm, algorithmNamed } from '../src/algorithms.js';
+import {
+  listKeys,
+  MESSAGE,
+  pairs,
+  requestOf,
+  type Sign,
+  socketSigner,
+  streamSigner,
+  unarySigner,
+  verifies,
+} from './fixtures/carriers.js';
 import { startService } from './fixtures/running-service.js';
-import { SocketClient } from './fixtures/socket-client.js';
 import { createToken } from './fixtures/softhsm-token.js';
 
 const KINDS = ['p256', 'p384', 'p521', 'rsa2048', 'rsa3072', 'ed25519'] as const;
-
-/** CertificateVerify of a TLS 1.3 server (RFC 8446 section 4.4.3). */
-const MESSAGE = Buffer.concat([
-  Buffer.from(`${' '.repeat(64)}TLS 1.3, server CertificateVerify\0`),
-  createHash('sha256').update('transcript').digest(),
-]);
-
-type Sign = (request: SignRequest) => Promise<Buffer>;
 
 t.test('a service on a token with keys of every kind', async (t) => {
   const token = createToken({ keys: KINDS.map((type) => ({ label: type, type })) });
@@ -88,77 +84,4 @@ t.test('a service on a token with keys of every kind', async (t) => {
 
 function childrenOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-}
-
-function pairs(keys: readonly Key[]): { key: Key; algorithm: Algorithm }[] {
-  return keys.flatMap((key) => {
-    // A TLS 1.3 message is never signed with rsa_pkcs1 for that use; as "digest" it is granted here.
-    return algorithmsOf(publicKeyFromSpki(key.publicKeyDer)).map((algorithm) => ({ key, algorithm }));
-  });
-}
-
-function requestOf(key: Key, algorithm: Algorithm, value: Buffer, $case: 'message' | 'digest'): SignRequest {
-  return {
-    spkiSha256: key.spkiSha256,
-    scheme: algorithm.scheme,
-    input: { $case, value },
-    timeoutUs: 5_000_000,
-    attemptId: Buffer.alloc(0),
-  };
-}
-
-function verifies(key: Key, algorithm: Algorithm, signature: Buffer): boolean {
-  const publicKey: KeyObject = createPublicKey({ key: key.publicKeyDer, format: 'der', type: 'spki' });
-  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: algorithm.digestBytes };
-  return verify(
-    algorithm.hash ?? null,
-    MESSAGE,
-    { key: publicKey, ...(algorithm.padding === 'pss' ? pss : {}) },
-    signature,
-  );
-}
-
-async function listKeys(t: Test, address: string): Promise<Key[]> {
-  const client = grpcClient(t, KeyServiceClient, address);
-  const { keys } = await unary<{ keys: Key[] }>((...call) => client.listKeys({ pageSize: 0, pageToken: '' }, ...call));
-  return keys;
-}
-
-function unarySigner(t: Test, address: string): Sign {
-  const client = grpcClient(t, SigningServiceClient, address);
-  return async (request) => {
-    const { signature } = await unary<{ signature: Buffer }>((...call) => client.sign(request, ...call));
-    return signature;
-  };
-}
-
-function streamSigner(t: Test, address: string): Sign {
-  const stream = grpcClient(t, SigningServiceClient, address).signStream();
-  const waiting = new Map<number, (answer: SignStreamResponse) => void>();
-  stream.on('data', (answer: SignStreamResponse) => waiting.get(answer.id)?.(answer));
-  stream.on('error', () => {});
-  t.teardown(() => stream.cancel());
-  let id = 0;
-  return async (request) => {
-    const mine = ++id;
-    const answer = new Promise<SignStreamResponse>((resolve) => waiting.set(mine, resolve));
-    stream.write({ id: mine, body: { $case: 'sign', value: request } });
-    return signatureOf(await answer);
-  };
-}
-
-async function socketSigner(t: Test, path: string): Promise<Sign> {
-  const client = await SocketClient.hello(path);
-  t.teardown(() => client.close());
-  let id = 1;
-  return async (request) => {
-    const mine = ++id;
-    client.sign(mine, request);
-    return signatureOf(await client.answer(mine));
-  };
-}
-
-function signatureOf({ body }: SignStreamResponse): Buffer {
-  if (body?.$case === 'sign') return body.value.signature;
-  throw new Error(body?.$case === 'error' ? body.value.message : 'no answer');
 }

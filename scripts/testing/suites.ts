@@ -44,6 +44,7 @@ export function quickSuites(): Suite[] {
 export function longSuites(): Suite[] {
   return [
     millionMessages(),
+    ...longTests(),
     ...nativeTests('sanitize', LONG_LIMIT_S),
     ...nativeTests('valgrind', LONG_LIMIT_S),
     ...nativeTests('fuzz', LONG_LIMIT_S, { FUZZ_SECONDS: '60' }),
@@ -104,6 +105,18 @@ function millionMessages(): Suite {
     limitS: LONG_LIMIT_S,
     environment: { SIGNET_PROPERTY_RUNS: '1000000' },
   };
+}
+
+/** Every file of test/long/, each a suite of its own. */
+function longTests(): Suite[] {
+  const folder = 'test/long';
+  const files = readdirSync(folder).filter((file) => file.endsWith('.test.ts'));
+  return files.sort().map((file) => ({
+    name: `long: ${basename(file, '.test.ts')}`,
+    command: ['tap', '--reporter=tap', `--timeout=${LONG_LIMIT_S}`, join(folder, file)],
+    counts: 'tap',
+    limitS: LONG_LIMIT_S,
+  }));
 }
 
 /** Every folder of native-test/ whose Makefile has the target. */

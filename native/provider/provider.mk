@@ -9,15 +9,18 @@ endif
 ifndef SIGNET_CATALOGUE_LIB
 include native/catalogue/catalogue.mk
 endif
+ifndef SIGNET_WAIT_DIR
+include $(SIGNET_ROOT)/native/wait/wait.mk
+endif
 
 SIGNET_PROVIDER_DIR := $(SIGNET_ROOT)/native/provider
 SIGNET_PROVIDER_OUT := $(SIGNET_BUILD)/provider
-SIGNET_PROVIDER_SOURCES := $(sort $(wildcard $(SIGNET_PROVIDER_DIR)/*.c))
-SIGNET_PROVIDER_HEADERS := $(wildcard $(SIGNET_PROVIDER_DIR)/*.h) $(SIGNET_CATALOGUE_HEADERS) \
-  $(SIGNET_CLIENT_DIR)/signet_client.h $(SIGNET_ROOT)/native/async/signet_async.h
-SIGNET_PROVIDER_OBJECTS := $(SIGNET_PROVIDER_SOURCES:$(SIGNET_PROVIDER_DIR)/%.c=$(SIGNET_PROVIDER_OUT)/%.o)
+SIGNET_PROVIDER_SOURCES := $(sort $(wildcard $(SIGNET_PROVIDER_DIR)/*.c)) $(SIGNET_WAIT_SOURCES)
+SIGNET_PROVIDER_HEADERS := $(wildcard $(SIGNET_PROVIDER_DIR)/*.h) $(SIGNET_CATALOGUE_HEADERS) $(SIGNET_WAIT_HEADERS) \
+  $(SIGNET_CLIENT_DIR)/signet_client.h
+SIGNET_PROVIDER_OBJECTS := $(addprefix $(SIGNET_PROVIDER_OUT)/,$(notdir $(SIGNET_PROVIDER_SOURCES:.c=.o)))
 SIGNET_PROVIDER_VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' $(SIGNET_ROOT)/package.json)
-SIGNET_PROVIDER_CFLAGS := -I$(SIGNET_CLIENT_DIR) -I$(SIGNET_CATALOGUE_DIR) -I$(SIGNET_ROOT)/native/async -DSIGNET_VERSION='"$(SIGNET_PROVIDER_VERSION)"'
+SIGNET_PROVIDER_CFLAGS := -I$(SIGNET_CLIENT_DIR) -I$(SIGNET_CATALOGUE_DIR) $(SIGNET_WAIT_CFLAGS) -DSIGNET_VERSION='"$(SIGNET_PROVIDER_VERSION)"'
 # One symbol goes out (signet.map) and none comes in by accident (Bsymbolic). nodelete: the client's thread runs in this file. A
 # sanitizer's symbols are in the program.
 comma := ,
@@ -31,5 +34,9 @@ $(SIGNET_BUILD)/signet.so: $(SIGNET_PROVIDER_OBJECTS) $(SIGNET_CATALOGUE_LIB) $(
 	$(CC) $(SIGNET_PROVIDER_LDFLAGS) -o $@ $(SIGNET_PROVIDER_OBJECTS) $(SIGNET_CATALOGUE_LIB) $(SIGNET_CLIENT_LIBS) -lcrypto
 
 $(SIGNET_PROVIDER_OUT)/%.o: $(SIGNET_PROVIDER_DIR)/%.c $(SIGNET_PROVIDER_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(SIGNET_CFLAGS) $(SIGNET_PROVIDER_CFLAGS) -c -o $@ $<
+
+$(SIGNET_PROVIDER_OUT)/%.o: $(SIGNET_WAIT_DIR)/%.c $(SIGNET_PROVIDER_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(SIGNET_CFLAGS) $(SIGNET_PROVIDER_CFLAGS) -c -o $@ $<

@@ -10,8 +10,6 @@ static int ask_service(const signet__signature *signature, const signet__scheme 
 static int answer_size(const signet__signature *signature, size_t *out_len);
 static const signet__scheme *scheme_of(const signet__signature *signature);
 static int adopt_digest_of(signet__signature *signature, size_t digest_len);
-static signet_status sign_and_wait(const signet__provider *provider, const signet_sign_request *request,
-                                   signet_sign_result *result);
 static int raise_outcome(const signet__signature *signature, const signet__scheme *scheme,
                          const signet_sign_result *result);
 
@@ -142,7 +140,7 @@ static int ask_service(const signet__signature *signature, const signet__scheme 
         return signet__raise(&provider->errors, SIGNET_R_BAD_CONFIGURATION, "%s", provider->config_fault);
     memcpy(request.spki_sha256, signature->key->spki_sha256, sizeof request.spki_sha256);
     memset(&result, 0, sizeof result);
-    if (sign_and_wait(signature->provider, &request, &result) != SIGNET_OK)
+    if (signet__sign_and_wait(provider->client, provider->loop, &request, &result) != SIGNET_OK)
         return raise_outcome(signature, scheme, &result);
     if (result.signature_len > out_room)
         return signet__raise(&provider->errors, SIGNET_R_BUFFER_TOO_SMALL,
@@ -150,15 +148,6 @@ static int ask_service(const signet__signature *signature, const signet__scheme 
     memcpy(out, result.signature, result.signature_len);
     *out_len = result.signature_len;
     return 1;
-}
-
-static signet_status sign_and_wait(const signet__provider *provider, const signet_sign_request *request,
-                                   signet_sign_result *result) {
-    signet_async_job *job = signet__loop_job(provider->loop);
-
-    if (job != NULL)
-        return signet__loop_sign(provider->loop, job, request, result);
-    return signet__sign_and_wait(provider->client, request, result);
 }
 
 /* What a server's error log says: which key, which scheme, and what became of it. */

@@ -1,5 +1,4 @@
 #include "loop.h"
-#include "provider.h"
 #include "wait.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -7,6 +6,10 @@
 #include <openssl/crypto.h>
 #include <poll.h>
 #include <stddef.h>
+
+#ifndef SIGNET_VERSION
+#define SIGNET_VERSION "0.0.0"
+#endif
 
 /* As in wait.c: where pausing is blocked (ASYNC_block_pause) the job drives the client itself, in naps. */
 #define VAIN_RESUMES_MAX 64

@@ -1,7 +1,7 @@
 /* Signatures in the event loop of a program that has the preload library (native/async): its own thread reads the
  * client's socket. */
-#ifndef SIGNET_PROVIDER_LOOP_H
-#define SIGNET_PROVIDER_LOOP_H
+#ifndef SIGNET_WAIT_LOOP_H
+#define SIGNET_WAIT_LOOP_H
 
 #include "signet_async.h"
 #include "signet_client.h"

@@ -31,6 +31,8 @@ typedef struct {
     int fd;
 } bell;
 
+static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const signet_sign_request *request,
+                                 signet_sign_result *result);
 static bell *bell_of(ASYNC_WAIT_CTX *connection);
 static bell *bell_new(ASYNC_WAIT_CTX *connection);
 static void bell_release(bell *bell);
@@ -39,17 +41,23 @@ static void bell_ring(void *bell);
 static int bell_rang(bell *bell);
 static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result);
 
-signet_status signet__sign_and_wait(signet_client *client, const signet_sign_request *request,
+signet_status signet__sign_and_wait(signet_client *client, signet__loop *loop, const signet_sign_request *request,
                                     signet_sign_result *result) {
+    signet_async_job *woken_by_loop = signet__loop_job(loop);
     ASYNC_JOB *job = ASYNC_get_current_job();
+
+    if (woken_by_loop != NULL)
+        return signet__loop_sign(loop, woken_by_loop, request, result);
+    return job != NULL ? sign_in_job(job, client, request, result) : signet_client_sign(client, request, result);
+}
+
+static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const signet_sign_request *request,
+                                 signet_sign_result *result) {
     int saved_errno = errno;
     signet_pending *pending;
     signet_status status;
-    bell *bell;
+    bell *bell = bell_of(ASYNC_get_wait_ctx(job));
 
-    if (job == NULL)
-        return signet_client_sign(client, request, result);
-    bell = bell_of(ASYNC_get_wait_ctx(job));
     if (bell == NULL)
         return signet__wait_failed(result, "no descriptor to wait on: out of descriptors or memory");
     atomic_fetch_add(&bell->references, 1);

@@ -3,8 +3,8 @@
  * knows the hash.
  */
 #include "library.h"
+#include "output.h"
 
-static CK_RV check_room(const signet__session *session, const CK_BYTE *digest, CK_ULONG *len, bool *goes_on);
 static CK_RV end(signet__session *session, CK_BYTE *digest, CK_ULONG *len);
 
 CK_RV C_DigestInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism) {
@@ -41,10 +41,12 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG data_len, CK_BY
 
     if (rv != CKR_OK)
         return rv;
-    if (session->digesting && session->digest_begun)
+    if (!session->digesting)
+        return signet__leave(CKR_OPERATION_NOT_INITIALIZED);
+    if (session->digest_begun)
         return signet__leave(CKR_OPERATION_ACTIVE);
-    rv = check_room(session, digest, len, &goes_on);
-    if (goes_on || rv == CKR_OPERATION_NOT_INITIALIZED)
+    rv = signet__check_room(digest, len, signet__hash_bytes(session->digest.hash), &goes_on);
+    if (goes_on)
         return signet__leave(rv);
     session->digesting = false;
     if (rv == CKR_OK && data == NULL && data_len > 0)
@@ -80,29 +82,13 @@ CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, CK_BYTE *digest, CK_ULONG *len) {
 
     if (rv != CKR_OK)
         return rv;
-    rv = check_room(session, digest, len, &goes_on);
-    if (goes_on || rv != CKR_OK) {
-        session->digesting = session->digesting && goes_on;
-        return signet__leave(rv);
-    }
-    return signet__leave(end(session, digest, len));
-}
-
-/* *goes_on: the operation stays with its session (PKCS#11 2.40 section 5.2). */
-static CK_RV check_room(const signet__session *session, const CK_BYTE *digest, CK_ULONG *len, bool *goes_on) {
-    CK_ULONG needed, room;
-
-    *goes_on = false;
     if (!session->digesting)
-        return CKR_OPERATION_NOT_INITIALIZED;
-    if (len == NULL)
-        return CKR_ARGUMENTS_BAD;
-    needed = signet__hash_bytes(session->digest.hash);
-    room = *len;
-    *goes_on = digest == NULL || room < needed;
-    if (*goes_on)
-        *len = needed;
-    return digest == NULL || room >= needed ? CKR_OK : CKR_BUFFER_TOO_SMALL;
+        return signet__leave(CKR_OPERATION_NOT_INITIALIZED);
+    rv = signet__check_room(digest, len, signet__hash_bytes(session->digest.hash), &goes_on);
+    session->digesting = goes_on;
+    if (goes_on || rv != CKR_OK)
+        return signet__leave(rv);
+    return signet__leave(end(session, digest, len));
 }
 
 static CK_RV end(signet__session *session, CK_BYTE *digest, CK_ULONG *len) {

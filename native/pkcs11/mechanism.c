@@ -1,9 +1,6 @@
 #include "mechanism.h"
 
-#include "signet/v1/sign.pb.h"
 #include <string.h>
-
-#define SCHEME(name) signet_v1_SignatureScheme_SIGNATURE_SCHEME_##name
 
 #define PKCS1(type, input, hash)                                                                                       \
     { type, SIGNET__KEY_RSA, SIGNET__PKCS1, input, hash }
@@ -31,35 +28,14 @@ static const signet__mechanism mechanisms[] = {
 #define MECHANISMS (sizeof mechanisms / sizeof mechanisms[0])
 _Static_assert(MECHANISMS <= SIGNET__MECHANISMS_MAX, "a list of mechanisms has room for all");
 
-/* TLS 1.3 binds a curve to a hash (RFC 8446 section 4.2.3); RSA is bound to nothing. */
 static const struct {
-    signet__key_kind kind;
-    unsigned curve_bits;
-    signet__padding padding;
-    signet__hash hash;
-    uint32_t scheme;
-} schemes[] = {
-    {SIGNET__KEY_RSA, 0, SIGNET__PKCS1, SIGNET__SHA256, SCHEME(RSA_PKCS1_SHA256)},
-    {SIGNET__KEY_RSA, 0, SIGNET__PKCS1, SIGNET__SHA384, SCHEME(RSA_PKCS1_SHA384)},
-    {SIGNET__KEY_RSA, 0, SIGNET__PKCS1, SIGNET__SHA512, SCHEME(RSA_PKCS1_SHA512)},
-    {SIGNET__KEY_RSA, 0, SIGNET__PSS, SIGNET__SHA256, SCHEME(RSA_PSS_RSAE_SHA256)},
-    {SIGNET__KEY_RSA, 0, SIGNET__PSS, SIGNET__SHA384, SCHEME(RSA_PSS_RSAE_SHA384)},
-    {SIGNET__KEY_RSA, 0, SIGNET__PSS, SIGNET__SHA512, SCHEME(RSA_PSS_RSAE_SHA512)},
-    {SIGNET__KEY_EC, 256, SIGNET__NO_PADDING, SIGNET__SHA256, SCHEME(ECDSA_SECP256R1_SHA256)},
-    {SIGNET__KEY_EC, 384, SIGNET__NO_PADDING, SIGNET__SHA384, SCHEME(ECDSA_SECP384R1_SHA384)},
-    {SIGNET__KEY_EC, 521, SIGNET__NO_PADDING, SIGNET__SHA512, SCHEME(ECDSA_SECP521R1_SHA512)},
-    {SIGNET__KEY_ED25519, 0, SIGNET__NO_PADDING, SIGNET__NO_HASH, SCHEME(ED25519)},
-};
-
-static const struct {
-    size_t bytes;
     CK_MECHANISM_TYPE digest;
     CK_ULONG mgf;
 } hashes[] = {
-    [SIGNET__NO_HASH] = {0, CK_UNAVAILABLE_INFORMATION, 0},
-    [SIGNET__SHA256] = {32, CKM_SHA256, CKG_MGF1_SHA256},
-    [SIGNET__SHA384] = {48, CKM_SHA384, CKG_MGF1_SHA384},
-    [SIGNET__SHA512] = {64, CKM_SHA512, CKG_MGF1_SHA512},
+    [SIGNET__NO_HASH] = {CK_UNAVAILABLE_INFORMATION, 0},
+    [SIGNET__SHA256] = {CKM_SHA256, CKG_MGF1_SHA256},
+    [SIGNET__SHA384] = {CKM_SHA384, CKG_MGF1_SHA384},
+    [SIGNET__SHA512] = {CKM_SHA512, CKG_MGF1_SHA512},
 };
 
 static bool fits(const signet__mechanism *mechanism, const signet__public_key *key);
@@ -98,27 +74,6 @@ void signet__mechanism_info(const signet__mechanism *mechanism, CK_MECHANISM_INF
         *info = (CK_MECHANISM_INFO){256, 521, CKF_SIGN | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_UNCOMPRESS};
 }
 
-uint32_t signet__scheme(const signet__public_key *key, signet__padding padding, signet__hash hash) {
-    unsigned curve_bits = key->kind == SIGNET__KEY_EC ? key->bits : 0;
-
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-        if (schemes[i].kind == key->kind && schemes[i].curve_bits == curve_bits && schemes[i].padding == padding &&
-            schemes[i].hash == hash)
-            return schemes[i].scheme;
-    return 0;
-}
-
-signet__hash signet__hash_of_curve(const signet__public_key *key) {
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
-        if (schemes[i].kind == SIGNET__KEY_EC && schemes[i].curve_bits == key->bits)
-            return schemes[i].hash;
-    return SIGNET__NO_HASH;
-}
-
-size_t signet__hash_bytes(signet__hash hash) {
-    return hashes[hash].bytes;
-}
-
 signet__hash signet__hash_of_mechanism(CK_MECHANISM_TYPE type) {
     for (int i = SIGNET__SHA256; i <= SIGNET__SHA512; i++)
         if (hashes[i].digest == type)
@@ -142,7 +97,8 @@ CK_RV signet__mechanism_parameter(const signet__mechanism *mechanism, const CK_M
 static bool fits(const signet__mechanism *mechanism, const signet__public_key *key) {
     if (mechanism->kind != key->kind)
         return false;
-    return mechanism->input != SIGNET__MESSAGE || signet__scheme(key, mechanism->padding, mechanism->hash) != 0;
+    return mechanism->input != SIGNET__MESSAGE ||
+           signet__signature_scheme(key, mechanism->padding, mechanism->hash) != 0;
 }
 
 /* The only PSS of TLS: MGF1 with the same hash, a salt as long as the digest (RFC 8446 section 4.2.3). */
@@ -154,7 +110,7 @@ static CK_RV pss_parameter(const signet__mechanism *mechanism, const CK_MECHANIS
     memcpy(&parameter, asked->pParameter, sizeof parameter);
     for (int i = SIGNET__SHA256; i <= SIGNET__SHA512; i++) {
         if (hashes[i].digest != parameter.hashAlg || hashes[i].mgf != parameter.mgf ||
-            hashes[i].bytes != parameter.sLen)
+            signet__hash_bytes((signet__hash)i) != parameter.sLen)
             continue;
         *hash = (signet__hash)i;
         return mechanism->hash == SIGNET__NO_HASH || mechanism->hash == *hash ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;

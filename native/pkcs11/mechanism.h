@@ -1,16 +1,12 @@
-/* The one table of what the module signs: from PKCS#11's mechanisms to TLS's SignatureScheme. */
+/* The one table of what the module signs: PKCS#11's mechanisms, and what leads from them to a SignatureScheme. */
 #ifndef SIGNET_PKCS11_MECHANISM_H
 #define SIGNET_PKCS11_MECHANISM_H
 
 #include "cryptoki.h"
-#include "public_key.h"
+#include "signature_scheme.h"
 #include <stdbool.h>
-#include <stdint.h>
 
 #define SIGNET__MECHANISMS_MAX 16
-
-typedef enum { SIGNET__NO_HASH, SIGNET__SHA256, SIGNET__SHA384, SIGNET__SHA512 } signet__hash;
-typedef enum { SIGNET__NO_PADDING, SIGNET__PKCS1, SIGNET__PSS } signet__padding;
 
 /* What a program hands over to be signed. */
 typedef enum {
@@ -39,11 +35,6 @@ const signet__mechanism *signet__mechanism_at(size_t place);
 size_t signet__mechanisms_of(const signet__public_key *key, CK_MECHANISM_TYPE fitting[SIGNET__MECHANISMS_MAX]);
 void signet__mechanism_info(const signet__mechanism *mechanism, CK_MECHANISM_INFO *info);
 
-/* IANA's code point; 0 if TLS has no such combination. */
-uint32_t signet__scheme(const signet__public_key *key, signet__padding padding, signet__hash hash);
-/* The hash that an EC key signs with, which is as long as its field. */
-signet__hash signet__hash_of_curve(const signet__public_key *key);
-size_t signet__hash_bytes(signet__hash hash);
 /* SIGNET__NO_HASH if the mechanism is none of CKM_SHA256, CKM_SHA384 and CKM_SHA512. */
 signet__hash signet__hash_of_mechanism(CK_MECHANISM_TYPE type);
 CK_MECHANISM_TYPE signet__mechanism_of_hash(signet__hash hash);

@@ -49,7 +49,8 @@ CK_RV signet__operation_new(const CK_MECHANISM *asked, const signet__catalogue_k
         return rv;
     if (asked->mechanism == CKM_ECDSA)
         hash = signet__hash_of_curve(&key->public_key);
-    if (mechanism->input != SIGNET__DIGEST_INFO && signet__scheme(&key->public_key, mechanism->padding, hash) == 0)
+    if (mechanism->input != SIGNET__DIGEST_INFO &&
+        signet__signature_scheme(&key->public_key, mechanism->padding, hash) == 0)
         return CKR_KEY_SIZE_RANGE;
     operation = calloc(1, sizeof *operation);
     if (operation == NULL)
@@ -108,7 +109,7 @@ CK_RV signet__operation_finish(signet__operation *operation, signet_client *clie
             return rv;
     }
     memcpy(request.spki_sha256, operation->spki_sha256, sizeof request.spki_sha256);
-    request.scheme = signet__scheme(&operation->public_key, operation->mechanism->padding, operation->hash);
+    request.scheme = signet__signature_scheme(&operation->public_key, operation->mechanism->padding, operation->hash);
     return ask(operation, client, &request, signature);
 }
 

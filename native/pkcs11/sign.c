@@ -1,6 +1,7 @@
 /* C_Sign…. An operation is taken out of its session before the service is asked, so that nobody waits for that with the
  * lock. */
 #include "library.h"
+#include "output.h"
 
 /* Where a signature goes, as PKCS#11 asks for it. */
 typedef struct {
@@ -10,7 +11,6 @@ typedef struct {
 
 static CK_RV begin_last(CK_SESSION_HANDLE handle, destination to, bool whole, signet__operation **operation,
                         signet__signer **signer);
-static CK_RV check_room(const signet__operation *operation, destination to, bool *goes_on);
 static CK_RV finish(signet__operation *operation, signet__signer *signer, destination to, CK_RV so_far);
 
 CK_RV C_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key) {
@@ -91,7 +91,7 @@ static CK_RV begin_last(CK_SESSION_HANDLE handle, destination to, bool whole, si
         return signet__leave(CKR_OPERATION_NOT_INITIALIZED);
     if (whole && signet__operation_begun(session->signing))
         return signet__leave(CKR_OPERATION_ACTIVE);
-    rv = check_room(session->signing, to, &goes_on);
+    rv = signet__check_room(to.bytes, to.len, signet__operation_signature_bytes(session->signing), &goes_on);
     if (goes_on)
         return signet__leave(rv);
     *operation = session->signing;
@@ -102,20 +102,6 @@ static CK_RV begin_last(CK_SESSION_HANDLE handle, destination to, bool whole, si
     } else
         *signer = signet__signer_retain(library->signer);
     return signet__leave(rv);
-}
-
-/* *goes_on: the operation stays with its session (PKCS#11 2.40 section 5.2). */
-static CK_RV check_room(const signet__operation *operation, destination to, bool *goes_on) {
-    CK_ULONG needed = signet__operation_signature_bytes(operation), room;
-
-    *goes_on = false;
-    if (to.len == NULL)
-        return CKR_ARGUMENTS_BAD;
-    room = *to.len;
-    *goes_on = to.bytes == NULL || room < needed;
-    if (*goes_on)
-        *to.len = needed;
-    return to.bytes == NULL || room >= needed ? CKR_OK : CKR_BUFFER_TOO_SMALL;
 }
 
 static CK_RV finish(signet__operation *operation, signet__signer *signer, destination to, CK_RV so_far) {

@@ -22,7 +22,7 @@ const IN_FLIGHT = 8;
 const GRPC_CALLERS = 4;
 const EXIT_MS_MAX = 5_000;
 /** Of 100 in a soak. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 const key = knownKey();
 const token = createFaultyToken({ keys: [{ label: 'known', pem: key.pem }] });

@@ -26,6 +26,13 @@ export class DeadlineWatch {
     this.#jobs.delete(job);
   }
 
+  /** Ends a job whose caller has stopped waiting; whether it did. */
+  endIfLate(job: SignJob, nowMs: number): boolean {
+    if (job.deadlineMs > nowMs) return false;
+    job.finish(late(job, nowMs));
+    return true;
+  }
+
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -34,9 +41,7 @@ export class DeadlineWatch {
   #sweep(): void {
     if (this.#jobs.size === 0) return this.stop();
     const nowMs = performance.now();
-    for (const job of this.#jobs) {
-      if (job.deadlineMs <= nowMs) job.finish(late(job, nowMs));
-    }
+    for (const job of this.#jobs) this.endIfLate(job, nowMs);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Pool } from '../pool/pool.js';
 import type { SignJob } from '../sign-job.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import { FairQueue } from './fair-queue.js';
+import { Pace } from './pace.js';
 import { TokenTime } from './token-time.js';
 
 /**
@@ -49,18 +50,21 @@ export class Scheduler {
     this.#unfinished++;
     this.#watch.add(job);
     const home = this.#homeOf(job);
-    if (home.waiting === 0 && this.#pool.offer(job)) return;
+    if (home.queue.size === 0 && this.#pool.offer(job)) return;
     const refusal = this.#whyNot(job, home);
     if (refusal) return job.finish(overloaded(job, refusal));
-    home.queue.push(job);
-    this.#count(job, true);
+    home.queue.push(job, this.#tokenTime.expectUs(job));
+    this.#queue(job);
   }
 
   /** `tokenUs` is 0 if no token worked on the job. */
   ended(job: SignJob, tokenUs: number): void {
     this.#watch.delete(job);
     this.#unfinished--;
-    if (job.queued) this.#count(job, false);
+    if (job.queued) {
+      this.#homeOf(job).queue.remove(job);
+      this.#unqueue(job);
+    }
     if (tokenUs > 0) this.#tokenTime.learn(job, tokenUs);
     if (this.#unfinished === 0) this.#onIdle();
   }
@@ -84,54 +88,86 @@ export class Scheduler {
   #homeOf(job: SignJob): Home {
     let home = this.#homes.get(job.home);
     if (!home) {
-      home = { tokens: job.home.split(','), queue: new FairQueue(), waiting: 0 };
+      home = { tokens: job.home.split(','), queue: new FairQueue(), pace: new Pace() };
       this.#homes.set(job.home, home);
     }
     return home;
   }
 
   #serve(): void {
-    for (const { queue } of this.#homes.values()) {
-      for (let job = queue.peek(); job && this.#pool.offer(job); job = queue.peek()) {
-        queue.take(job, this.#tokenTime.expectUs(job));
-        this.#count(job, false);
+    for (const home of this.#homes.values()) {
+      for (let job = home.queue.peek(); job; job = home.queue.peek()) {
+        const nowMs = performance.now();
+        if (this.#watch.endIfLate(job, nowMs)) continue;
+        if (!this.#pool.offer(job)) break;
+        if (job.queued) this.#take(job, home, nowMs);
       }
+      if (home.queue.size === 0) home.pace.rest();
     }
+  }
+
+  #take(job: SignJob, { queue, pace, tokens }: Home, nowMs: number): void {
+    const costUs = this.#tokenTime.expectUs(job);
+    queue.take(job, costUs);
+    this.#unqueue(job);
+    pace.handed(costUs, Math.max(1, this.#pool.readySigners(tokens)), nowMs);
   }
 
   #putBack(job: SignJob): void {
     if (job.finished || this.#pool.offer(job)) return;
     this.#homeOf(job).queue.unshift(job);
-    this.#count(job, true);
+    this.#queue(job);
   }
 
-  #count(job: SignJob, queued: boolean): void {
-    if (job.queued === queued) return;
-    job.queued = queued;
-    const by = queued ? 1 : -1;
-    this.#homeOf(job).waiting += by;
-    this.#queued += by;
+  #queue(job: SignJob): void {
+    job.queued = true;
+    this.#queued++;
+  }
+
+  #unqueue(job: SignJob): void {
+    job.queued = false;
+    this.#queued--;
   }
 
   #whyNot(job: SignJob, home: Home): string | undefined {
-    if (this.#queued >= this.#queueJobsMax) return `${this.#queueJobsMax} requests wait already`;
-    const waitMs = this.#expectedWaitMs(job, home);
-    if (performance.now() + waitMs > job.deadlineMs) return `the wait would be ${Math.round(waitMs)} ms`;
-    return undefined;
+    const leftMs = job.deadlineMs - performance.now();
+    const answerMs = this.#expectedAnswerMs(job, home);
+    if (answerMs > leftMs * IN_TIME_SHARE) return `an answer would take ${Math.round(answerMs)} ms`;
+    if (this.#queued < this.#queueJobsMax || this.#makeRoom(job, home)) return undefined;
+    return `${this.#queueJobsMax} requests wait already`;
   }
 
-  /** As if all that waits cost as much as this job; the sessions of the home work side by side. */
-  #expectedWaitMs(job: SignJob, home: Home): number {
-    const ready = this.#pool.readySigners(home.tokens);
-    return (home.waiting * this.#tokenTime.expectUs(job)) / 1000 / Math.max(1, ready);
+  /** The work before it, shared by the sessions of the home; what the session that takes it has begun; its own. */
+  #expectedAnswerMs(job: SignJob, { queue, pace, tokens }: Home): number {
+    const costUs = this.#tokenTime.expectUs(job);
+    const sessions = Math.max(1, this.#pool.readySigners(tokens));
+    return ((queue.workBeforeUs(job, costUs) / sessions + JOBS_AHEAD * costUs + costUs) * pace.factor) / 1000;
+  }
+
+  /** A full queue is shared too: the principal of whom most waits gives a place to one of whom less waits. */
+  #makeRoom(job: SignJob, home: Home): boolean {
+    const mine = home.queue.sizeOf(job.principal) + 1;
+    let longest: ReturnType<FairQueue['longest']>;
+    for (const { queue } of this.#homes.values()) {
+      const candidate = queue.longest();
+      if (candidate && candidate.size > (longest?.size ?? mine)) longest = candidate;
+    }
+    if (!longest) return false;
+    longest.last.finish(overloaded(longest.last, `${this.#queueJobsMax} requests wait, most of them yours`));
+    return true;
   }
 }
+
+/** Jobs that lie at a session before the next that it is handed: one that it works on and one that waits, of which half is done. */
+const JOBS_AHEAD = 1.5;
+
+/** Part of a caller's time that the expected answer may take: what is taken on must be done in time, though it is an estimate. */
+const IN_TIME_SHARE = 0.8;
 
 interface Home {
   readonly tokens: readonly string[];
   readonly queue: FairQueue;
-  /** Jobs in the queue that have not ended. */
-  waiting: number;
+  readonly pace: Pace;
 }
 
 function overloaded(job: SignJob, why: string) {

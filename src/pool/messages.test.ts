@@ -25,9 +25,15 @@ const SPKI = 'ab'.repeat(32);
 
 test('a job has the bytes of the contract', async (t) => {
   const frame = encodeJob(7, 0x0403, true, SPKI, Buffer.from('digest'));
-  t.equal(frame.toString('hex'), `0000002e02000000070403${'01'}${SPKI}${Buffer.from('digest').toString('hex')}`);
+  const noDeadline = '7ff0000000000000';
+  const digest = Buffer.from('digest').toString('hex');
+  t.equal(frame.toString('hex'), `0000003602000000070403${'01'}${SPKI}${noDeadline}${digest}`);
   t.match(decodeJob(frame), { id: 7, scheme: 0x0403, inputIsDigest: true, spkiSha256: SPKI });
   t.equal(decodeJob(frame).input.toString(), 'digest');
+  const deadlineMs = performance.now() + 50;
+  const carried = decodeJob(encodeJob(7, 0x0403, true, SPKI, Buffer.from('digest'), deadlineMs));
+  t.ok(Math.abs(carried.deadlineMs - deadlineMs) < 0.01 && carried.input.toString() === 'digest');
+  t.equal(decodeJob(frame).deadlineMs, Number.POSITIVE_INFINITY);
   t.equal(decodeJob(encodeJob(1, 1, false, SPKI, Buffer.alloc(1))).inputIsDigest, false);
 });
 

@@ -46,6 +46,8 @@ export const JOB_STATUSES = [
   'refused',
   /** The session, the login or the token is gone; another signer may serve the job. The signer ends. */
   'lost',
+  /** Its caller had stopped waiting before the signer came to it; the token was not asked. */
+  'expired',
 ] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
@@ -90,6 +92,8 @@ export interface JobFrame {
   readonly scheme: number;
   readonly inputIsDigest: boolean;
   readonly spkiSha256: string;
+  /** When the caller stops waiting, by performance.now() of who decodes it, in milliseconds. */
+  readonly deadlineMs: number;
   readonly input: Buffer;
 }
 
@@ -144,21 +148,29 @@ export function encodeLoggedIn(): Buffer {
   return newFrame(FrameType.loggedIn, 0, 0);
 }
 
-/** Body: u16 scheme, u8 flags (1: the input is a digest), 32 bytes SHA-256 of the key's SPKI, the input. */
+/** Body: u16 scheme, u8 flags (1: the input is a digest), 32 bytes SHA-256 of the key's SPKI, f64 deadline by CLOCK_MONOTONIC in ms, the input. */
 export function encodeJob(
   id: number,
   scheme: number,
   inputIsDigest: boolean,
   spkiSha256: string,
   input: Uint8Array,
+  deadlineMs = Number.POSITIVE_INFINITY,
 ): Buffer {
-  const frame = newFrame(FrameType.job, id, 35 + input.length);
+  const frame = newFrame(FrameType.job, id, JOB_HEADER_BYTES + input.length);
   frame.writeUInt16BE(scheme, HEADER_BYTES);
   frame.writeUInt8(inputIsDigest ? 1 : 0, HEADER_BYTES + 2);
   frame.write(spkiSha256, HEADER_BYTES + 3, 32, 'hex');
-  frame.set(input, HEADER_BYTES + 35);
+  frame.writeDoubleBE(deadlineMs + CLOCK_AHEAD_MS, HEADER_BYTES + 35);
+  frame.set(input, HEADER_BYTES + JOB_HEADER_BYTES);
   return frame;
 }
+
+const JOB_HEADER_BYTES = 43;
+/** By how much CLOCK_MONOTONIC, which all processes of a machine have in common, is ahead of this process' performance.now(); what is read a moment later makes it look less. */
+const CLOCK_AHEAD_MS = Math.max(
+  ...Array.from({ length: 8 }, () => Number(process.hrtime.bigint()) / 1e6 - performance.now()),
+);
 
 export function decodeJob(frame: Buffer): JobFrame {
   return {
@@ -166,7 +178,8 @@ export function decodeJob(frame: Buffer): JobFrame {
     scheme: frame.readUInt16BE(HEADER_BYTES),
     inputIsDigest: frame.readUInt8(HEADER_BYTES + 2) === 1,
     spkiSha256: frame.toString('hex', HEADER_BYTES + 3, HEADER_BYTES + 35),
-    input: frame.subarray(HEADER_BYTES + 35),
+    deadlineMs: frame.readDoubleBE(HEADER_BYTES + 35) - CLOCK_AHEAD_MS,
+    input: frame.subarray(HEADER_BYTES + JOB_HEADER_BYTES),
   };
 }
 

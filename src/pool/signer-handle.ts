@@ -122,7 +122,8 @@ export class SignerHandle {
     if (this.#jobs.size === 0) this.#busySinceMs = performance.now();
     this.#jobs.set(id, job);
     this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
-    writeAtOnce(this.#socket, encodeJob(id, job.algorithm.scheme, job.inputIsDigest, job.key.spkiSha256, job.input));
+    const { algorithm, inputIsDigest, key, input, deadlineMs } = job;
+    writeAtOnce(this.#socket, encodeJob(id, algorithm.scheme, inputIsDigest, key.spkiSha256, input, deadlineMs));
   }
 
   /** Its turn to log in, with a PIN that is wiped. */

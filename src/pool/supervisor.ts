@@ -120,6 +120,9 @@ class Supervisor implements Pool, TokenListener {
       case 'misfit':
         this.#fail(job, 'invalid_argument', answer.content.toString(), answer);
         break;
+      case 'expired':
+        this.#fail(job, 'deadline_exceeded', 'no signature within the time that the caller waited', answer);
+        break;
       case 'refused':
         this.#fail(job, 'token_failed', `the token did not make the signature: ${answer.content}`, answer);
         break;

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import tap, { type Test, test } from 'tap';
 import { createToken } from '../../test/fixtures/softhsm-token.js';
 import {
+  decodeAnswer,
   decodeFailed,
   decodeKeys,
   decodeLogin,
@@ -24,7 +26,12 @@ import { openSocket } from '../read-in-place.js';
 
 const token = createToken({ keys: [{ label: 'p256', type: 'p256' }] });
 tap.teardown(() => token.remove());
-const CONFIGURATION: SignerConfiguration = { module: token.module, tokenLabel: token.label, verify: 'sample', busyPollUs: 200 };
+const CONFIGURATION: SignerConfiguration = {
+  module: token.module,
+  tokenLabel: token.label,
+  verify: 'sample',
+  busyPollUs: 200,
+};
 /** A shared library, but no PKCS#11 module. */
 const ADDON = fileURLToPath(new URL('../../build/signet_addon.node', import.meta.url));
 const PIN = () => Buffer.from(token.pin);
@@ -68,6 +75,18 @@ test('frames that come in pieces, or many at once, are all answered', async (t) 
     ]),
   );
   t.same([idOf(await next()), idOf(await next()), idOf(await next())], [7, 8, 9]);
+});
+
+test('a job whose caller has stopped waiting does not reach the token', async (t) => {
+  const { socket, next } = start(t);
+  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(PIN())]));
+  t.same([typeOf(await next()), typeOf(await next())], [FrameType.login, FrameType.loggedIn]);
+  const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
+  const key = createHash('sha256').update(spki).digest('hex');
+  const job = (id: number, deadlineMs: number) => encodeJob(id, 0x0403, true, key, Buffer.alloc(32, 1), deadlineMs);
+  socket.write(Buffer.concat([job(1, performance.now() - 50), job(2, performance.now() + 60_000)]));
+  t.match(decodeAnswer(await next()), { id: 1, status: 'expired', tokenUs: 0 });
+  t.match(decodeAnswer(await next()), { id: 2, status: 'ok' });
 });
 
 for (const [name, change, reason, message] of [
@@ -169,7 +188,10 @@ function isRunning(pid: number): boolean {
 }
 
 /** Gives a signer its PIN when it asks for that; what comes next are its keys. */
-async function logIn({ socket, next }: Pick<ReturnType<typeof start>, 'socket' | 'next'>, configuration = CONFIGURATION) {
+async function logIn(
+  { socket, next }: Pick<ReturnType<typeof start>, 'socket' | 'next'>,
+  configuration = CONFIGURATION,
+) {
   socket.write(encodeConfigure(configuration));
   await next();
   socket.write(encodePin(PIN()));

@@ -16,6 +16,7 @@ import {
   FrameReader,
   FrameType,
   idOf,
+  type JobFrame,
   type LoginRequest,
   type SignerConfiguration,
   typeOf,
@@ -31,6 +32,7 @@ import { closeToken, openToken, SignerFailure, type Token } from './token.js';
 const RECEIVE_BYTES = 64 * 1024;
 
 const answer = Buffer.alloc(ANSWER_FRAME_BYTES_MAX);
+const EXPIRED = { status: 'expired', tokenUs: 0, content: Buffer.from('expired') } as const;
 
 dieWithParent();
 disableCoreDumps();
@@ -105,9 +107,14 @@ function serve(
   frame: Buffer,
 ): void {
   const job = decodeJob(frame);
-  const { status, tokenUs, content } = serveJob(token, keys, verify, job);
+  const { status, tokenUs, content } = isLate(job) ? EXPIRED : serveJob(token, keys, verify, job);
   send(answer, writeAnswer(answer, job.id, status, tokenUs, content));
   if (status === 'lost') throw new SignerFailure('token', `signing: ${content.toString()}`);
+}
+
+/** It waited here for the job before it; nobody wants its signature any more. */
+function isLate({ deadlineMs }: JobFrame): boolean {
+  return performance.now() >= deadlineMs;
 }
 
 /** The last words; the front may be gone already. */

@@ -8,6 +8,7 @@ import { FRAME_BYTES_MAX } from '../conversation.js';
 import { type PeerCredentials, unixCaller } from '../peer.js';
 import { type Listener, listenUnix } from '../unix-listener.js';
 import { callTap } from './call-tap.js';
+import { whenPrefaced } from './preface.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 
 /** What a call tells of its caller. */
@@ -125,7 +126,9 @@ export class GrpcServer<Peer> {
       this.#peers.delete(name);
       this.#sockets.delete(socket);
     });
-    this.#injector.injectConnection(socket);
+    whenPrefaced(socket, this.#limits.hello_timeout_ms, () => {
+      if (!socket.destroyed) this.#injector.injectConnection(socket);
+    });
   }
 
   /** Says so once, not for every refused connection. */
@@ -141,9 +144,9 @@ export class GrpcServer<Peer> {
 const SESSION_MEMORY_MB = 16;
 /** A page of keys is cut to fit (key-service.ts). */
 const SEND_BYTES_MAX = 4 * 1024 * 1024;
-/** A peer that is gone without a word is found after these two together. */
-const KEEPALIVE_TIME_MS = 60_000;
-const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** A peer that is gone without a word, or in the middle of a frame, is found after these two together (reliability goal B7). */
+const KEEPALIVE_TIME_MS = 15_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
 const CONNECTION_IDLE_MS = 600_000;
 /** An hour, so that a caller's certificate is looked at again; streams are told to go before (STREAM_AGE_MS). */
 const CONNECTION_AGE_MS = 3_600_000;

@@ -129,7 +129,9 @@ dist/descriptor.binpb: src/gen/.stamp
 BUILD := build
 SIGNET_BUILD := $(BUILD)/native
 include $(wildcard native/*/*.mk)
-native_products := $(BUILD)/signet_addon.node $(SIGNET_BUILD)/signet.so $(SIGNET_BUILD)/signet_async.so $(SIGNET_BUILD)/signet-pkcs11.so
+# When it is used: whether there is an engine to build is known then.
+native_products = $(BUILD)/signet_addon.node $(SIGNET_BUILD)/signet.so $(SIGNET_BUILD)/signet_async.so $(SIGNET_BUILD)/signet-pkcs11.so \
+  $(SIGNET_ENGINE_PRODUCT)
 .PHONY: native
 native: $(npm)
 	$(MAKE) --question --silent $(native_products) || { echo 'compiling native'; $(MAKE) $(native_products); }

@@ -23,6 +23,7 @@ const SCRIPT_LIMIT_S = 300;
 const LONG_LIMIT_S = 1500;
 const SOAK_LIMIT_S = 7200;
 const PKCS11_EXPORTS = ['build/native/signet-pkcs11.so', 'C_GetFunctionList', 'C_GetInterface', 'C_GetInterfaceList'];
+const ENGINE_EXPORTS = ['build/native/engines/signet.so', 'bind_engine', 'v_check'];
 const ASYNC_EXPORTS = [
   'build/native/signet_async.so',
   ...['SSL_accept', 'SSL_connect', 'SSL_do_handshake', 'SSL_free', 'SSL_get_error', 'SSL_read_early_data'],
@@ -82,6 +83,9 @@ function checks(): Suite[] {
     check('exports: the provider shows its entry point only', 'native/exports/check', 'build/native/signet.so'),
     check('exports: the preload library shows what it interposes only', 'native/exports/check', ...ASYNC_EXPORTS),
     check('exports: the PKCS#11 module shows its entry points only', 'native/exports/check', ...PKCS11_EXPORTS),
+    ...(existsSync(ENGINE_EXPORTS[0] ?? '')
+      ? [check('exports: the engine shows its entry points only', 'native/exports/check', ...ENGINE_EXPORTS)]
+      : []),
   ];
 }
 

@@ -175,7 +175,7 @@ export const configSchema = record('a configuration', {
   }).prefault({}),
   admin: record('a socket', unixSocketOptions),
   catalogue_file: path,
-  state_dir: path,
+  state_dir: path.default('/var/lib/signet'),
   principals: list('principals', principal, 0, 10_000).default([]),
   principal_groups: list('groups of principals', principalGroup, 0, 1_000).default([]),
   keys: list('keys with marks', keyMarks, 0, 10_000).default([]),

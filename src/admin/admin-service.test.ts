@@ -21,9 +21,9 @@ const STATUS: GetStatusResponse = {
   inFlight: 2,
   signatures: 3,
   errors: 4,
-  signers: [{ token: 't', pid: 9, state: 2, inFlight: 1, signatures: 3, restarts: 0, lastError: '' }],
+  signers: [{ token: 't', pid: 9, state: 2, inFlight: 1, signatures: 3, restarts: 0, lastError: '', recoveries: 0 }],
   keys: [],
-  tokens: [{ name: 't', state: 5, reason: 'wrong PIN' }],
+  tokens: [{ name: 't', state: 5, reason: 'wrong PIN', breakerOpenings: 0 }],
 };
 
 async function start(t: Test, changes: Partial<Administration> = {}) {

@@ -90,6 +90,7 @@ export class ServiceAdministration implements Administration {
 const WIRE_SIGNER_STATE: Readonly<Record<SignerState, WireSignerState>> = {
   starting: WireSignerState.SIGNER_STATE_STARTING,
   ready: WireSignerState.SIGNER_STATE_READY,
+  recovering: WireSignerState.SIGNER_STATE_RECOVERING,
   draining: WireSignerState.SIGNER_STATE_DRAINING,
   dead: WireSignerState.SIGNER_STATE_DEAD,
 };
@@ -101,14 +102,15 @@ function signerStatus(signer: SignerView) {
 const WIRE_TOKEN_STATE: Readonly<Record<TokenState, WireTokenState>> = {
   serving: WireTokenState.TOKEN_STATE_SERVING,
   down: WireTokenState.TOKEN_STATE_DOWN,
+  failing: WireTokenState.TOKEN_STATE_FAILING,
   draining: WireTokenState.TOKEN_STATE_DRAINING,
   drained: WireTokenState.TOKEN_STATE_DRAINED,
   latched: WireTokenState.TOKEN_STATE_LATCHED,
   quarantined: WireTokenState.TOKEN_STATE_QUARANTINED,
 };
 
-function tokenStatus({ name, state, reason }: TokenView) {
-  return { name, state: WIRE_TOKEN_STATE[state], reason };
+function tokenStatus({ state, ...view }: TokenView) {
+  return { ...view, state: WIRE_TOKEN_STATE[state] };
 }
 
 function keyStatus(key: RingKey, disabled: boolean) {

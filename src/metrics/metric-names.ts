@@ -19,7 +19,13 @@ export const METRICS = {
   connections: gauge('signet_connections', 'Open connections.', ['transport']),
   signers: gauge('signet_signers', 'Signer processes, by what they do.', ['token', 'state']),
   signerRestarts: counter('signet_signer_restarts_total', 'Signers replaced because they had ended.', ['token']),
+  signerRecoveries: counter('signet_signer_recoveries_total', 'Times that a signer was ready again by itself.', [
+    'token',
+  ]),
   tokens: gauge('signet_token_state', '1 for the state in which a token is, 0 for the others.', ['token', 'state']),
+  breakerOpenings: counter('signet_token_breaker_openings_total', 'Times that the breaker of a token has opened.', [
+    'token',
+  ]),
   keys: gauge('signet_keys', 'Keys that the tokens hold.', ['state']),
   certificateNotAfter: gauge(
     'signet_certificate_not_after_timestamp_seconds',

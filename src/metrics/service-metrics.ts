@@ -9,8 +9,12 @@ export interface Measured {
   readonly queued: () => number;
   readonly unfinished: () => number;
   readonly connections: () => readonly { readonly transport: string; readonly count: number }[];
-  readonly signers: () => readonly { readonly token: string; readonly state: string; readonly restarts: number }[];
-  readonly tokens: () => readonly { readonly name: string; readonly state: string }[];
+  readonly signers: () => readonly MeasuredSigner[];
+  readonly tokens: () => readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly breakerOpenings: number;
+  }[];
   readonly keys: () => readonly MeasuredKey[];
   readonly auditLost: () => number;
   /** Duplicates, those of them that a grant refused, and what the rate limits of grants held back. */
@@ -19,6 +23,13 @@ export interface Measured {
     readonly duplicateRefusals: number;
     readonly quotaRefusals: number;
   };
+}
+
+export interface MeasuredSigner {
+  readonly token: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly recoveries: number;
 }
 
 export interface MeasuredKey {
@@ -38,8 +49,12 @@ export function exposeService(registry: Registry, measured: Measured): void {
     measured.connections().map(({ transport, count }) => ({ labels: { transport }, value: count })),
   );
   exposeValues(registry, METRICS.signers, () => signerStates(measured.signers()));
-  exposeValues(registry, METRICS.signerRestarts, () => restarts(measured.signers()));
+  exposeValues(registry, METRICS.signerRestarts, () => sums(measured.signers(), 'restarts'));
+  exposeValues(registry, METRICS.signerRecoveries, () => sums(measured.signers(), 'recoveries'));
   exposeValues(registry, METRICS.tokens, () => tokenStates(measured.tokens()));
+  exposeValues(registry, METRICS.breakerOpenings, () =>
+    measured.tokens().map(({ name, breakerOpenings }) => ({ labels: { token: name }, value: breakerOpenings })),
+  );
   exposeValues(registry, METRICS.keys, () => keyStates(measured.keys()));
   exposeValues(registry, METRICS.certificateNotAfter, () => expiries(measured.keys(), dates));
   exposeValues(registry, METRICS.auditLost, () => one(measured.auditLost()));
@@ -51,7 +66,7 @@ export function exposeService(registry: Registry, measured: Measured): void {
 }
 
 /** The words of TokenState in pool.ts. */
-const TOKEN_STATES = ['serving', 'down', 'draining', 'drained', 'latched', 'quarantined'];
+const TOKEN_STATES = ['serving', 'down', 'failing', 'draining', 'drained', 'latched', 'quarantined'];
 
 function tokenStates(tokens: ReturnType<Measured['tokens']>): Sample[] {
   return tokens.flatMap(({ name, state }) =>
@@ -60,7 +75,7 @@ function tokenStates(tokens: ReturnType<Measured['tokens']>): Sample[] {
 }
 
 /** The words of SignerState in pool.ts: each has a series, so that an alert sees a state that nobody is in. */
-const SIGNER_STATES = ['starting', 'ready', 'draining', 'dead'];
+const SIGNER_STATES = ['starting', 'ready', 'recovering', 'draining', 'dead'];
 
 function signerStates(signers: ReturnType<Measured['signers']>): Sample[] {
   return tokensOf(signers).flatMap((token) =>
@@ -71,10 +86,10 @@ function signerStates(signers: ReturnType<Measured['signers']>): Sample[] {
   );
 }
 
-function restarts(signers: ReturnType<Measured['signers']>): Sample[] {
+function sums(signers: readonly MeasuredSigner[], of: 'restarts' | 'recoveries'): Sample[] {
   return tokensOf(signers).map((token) => {
     const mine = signers.filter((signer) => signer.token === token);
-    return { labels: { token }, value: mine.reduce((sum, signer) => sum + signer.restarts, 0) };
+    return { labels: { token }, value: mine.reduce((sum, signer) => sum + signer[of], 0) };
   });
 }
 

@@ -3,17 +3,22 @@ import {
   ANSWER_FRAME_BYTES_MAX,
   decodeAnswer,
   decodeConfigure,
+  decodeDown,
   decodeJob,
   decodeKeys,
   decodeLogin,
   decodePin,
+  decodeRecover,
   encodeConfigure,
+  encodeDown,
   encodeJob,
   encodeKeys,
   encodeLoggedIn,
   encodeLogin,
   encodePin,
+  encodeRecover,
   encodeRefresh,
+  encodeUp,
   FrameReader,
   FrameType,
   idOf,
@@ -35,6 +40,13 @@ test('a job has the bytes of the contract', async (t) => {
   t.ok(Math.abs(carried.deadlineMs - deadlineMs) < 0.01 && carried.input.toString() === 'digest');
   t.equal(decodeJob(frame).deadlineMs, Number.POSITIVE_INFINITY);
   t.equal(decodeJob(encodeJob(1, 1, false, SPKI, Buffer.alloc(1))).inputIsDigest, false);
+});
+
+test('what a recovery needs survives the way', async (t) => {
+  for (const reopen of [true, false]) t.same(decodeRecover(encodeRecover(reopen)), { reopen });
+  t.equal(typeOf(encodeUp()), FrameType.up);
+  const report = { message: 'C_OpenSession: CKR_TOKEN_NOT_PRESENT', badSignature: false };
+  t.same(decodeDown(encodeDown(report)), report);
 });
 
 test('an answer has the bytes of the contract', async (t) => {
@@ -67,7 +79,7 @@ test('the PIN travels as bytes that are gone when the frame is wiped', async (t)
 });
 
 test('a configuration and a request to log in survive the way', async (t) => {
-  const configuration = { module: '/m.so', tokenLabel: 'x', verify: 'always' } as const;
+  const configuration = { module: '/m.so', tokenLabel: 'x', verify: 'always', busyPollUs: 2, tokenBusyMs: 1 } as const;
   t.same(decodeConfigure(encodeConfigure(configuration)), configuration);
   const request = { serial: '0123', finalTry: true, locked: false };
   const frame = encodeLogin(request);

@@ -8,9 +8,12 @@ export type { LoginRequest };
  * A frame is: u32 length of what follows, u8 type, u32 id, body; numbers big-endian. The id of a job is the front's choice and
  * comes back in its answer; that of a refresh comes back in the keys.
  *
- *   front to signer   configure (first, once), pin (after each login), job, refresh
- *   signer to front   login (before every C_Login: it waits for the PIN), logged in, keys (when ready, and after each refresh),
- *                     answer (one for each job), failed (then it exits)
+ *   front to signer   configure (first, once), pin (after each login), job, refresh, recover
+ *   signer to front   login (before every C_Login: it waits for the PIN), logged in, keys (when ready, after each refresh and on the way
+ *                     up again), answer (one for each job), up or down (at the end of each climb), failed (then it exits)
+ *
+ * A signer whose session, login or handles the token has taken away answers `no_session` to its jobs and climbs by itself: it opens a
+ * session, logs in, finds the keys and proves one. It then says that it is up; or that it is down, and waits to be told to recover.
  *
  * A signer has no PIN but for the moment of a C_Login, and asks for each: the front gives it to one signer of a token at a time, and to
  * none once the token has refused it.
@@ -20,11 +23,14 @@ export const FrameType = {
   job: 2,
   refresh: 3,
   pin: 4,
+  recover: 5,
   keys: 0x81,
   answer: 0x82,
   failed: 0x83,
   login: 0x84,
   loggedIn: 0x85,
+  up: 0x86,
+  down: 0x87,
 } as const;
 
 const LENGTH_BYTES = 4;
@@ -44,8 +50,14 @@ export const JOB_STATUSES = [
   'unknown_key',
   /** The token refused this request; another signer would fare no better. */
   'refused',
-  /** The session, the login or the token is gone; another signer may serve the job. The signer ends. */
+  /** The module is beyond repair; another signer may serve the job. The signer ends. */
   'lost',
+  /** The session, the login or the key's handle was gone; no signature was made. The signer climbs, and another may serve the job. */
+  'no_session',
+  /** The token failed; another may serve the job. */
+  'token_error',
+  /** The token said that it is busy, again and again. */
+  'busy',
   /** Its caller had stopped waiting before the signer came to it; the token was not asked. */
   'expired',
 ] as const;
@@ -61,6 +73,8 @@ export interface SignerConfiguration {
   readonly verify: 'always' | 'first' | 'sample';
   /** How long the signer looks for its next job before it sleeps, in microseconds. */
   readonly busyPollUs: number;
+  /** How long a job may be tried again because the token is busy, in milliseconds; less if its deadline comes before. */
+  readonly tokenBusyMs: number;
   /** PEM files with public keys or certificates, for private keys whose token tells none. */
   readonly publicKeyFiles?: readonly string[];
 }
@@ -84,6 +98,13 @@ export interface KeysReport {
 export interface FailureReport {
   readonly reason: 'wrong_pin' | 'token';
   readonly message: string;
+}
+
+/** Why a signer is down: what failed on its way up. */
+export interface DownReport {
+  readonly message: string;
+  /** The token made a signature that does not verify. */
+  readonly badSignature: boolean;
 }
 
 /** A job as the signer sees it; the buffers are views into the frame. */
@@ -188,6 +209,30 @@ export function encodeRefresh(id: number): Buffer {
   return newFrame(FrameType.refresh, id, 0);
 }
 
+/** Asks the signer to prove that it can sign, after whatever it lacks for that. `reopen`: with a new session, though it has one. */
+export function encodeRecover(reopen: boolean): Buffer {
+  const frame = newFrame(FrameType.recover, 0, 1);
+  frame.writeUInt8(reopen ? 1 : 0, HEADER_BYTES);
+  return frame;
+}
+
+export function decodeRecover(frame: Buffer): { readonly reopen: boolean } {
+  return { reopen: frame.readUInt8(HEADER_BYTES) === 1 };
+}
+
+/** It can sign: it has made a signature that verifies, if it has a key. */
+export function encodeUp(): Buffer {
+  return newFrame(FrameType.up, 0, 0);
+}
+
+export function encodeDown(report: DownReport): Buffer {
+  return encodeJson(FrameType.down, 0, report);
+}
+
+export function decodeDown(frame: Buffer): DownReport {
+  return decodeJson(frame) as DownReport;
+}
+
 /** The longest answer: a signature of RSA-4096, or a sentence. */
 const CONTENT_BYTES_MAX = 1024;
 const ANSWER_HEADER_BYTES = 5;
@@ -252,6 +297,8 @@ export class FrameReader {
       return;
     }
     const bytes = this.#chunks.length === 0 ? chunk : Buffer.concat([...this.#chunks, chunk]);
+    // One may hold a part of a PIN.
+    for (const part of this.#chunks) part.fill(0);
     this.#chunks = [];
     this.#keep(bytes, visitFrames(bytes, visit));
   }

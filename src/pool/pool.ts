@@ -40,22 +40,28 @@ export interface Pool {
   close(timeoutMs: number): Promise<void>;
 }
 
-/** starting: not logged in yet. ready: takes jobs. draining: ends when its last job is done. dead: waits for its back-off to be replaced. */
-export type SignerState = 'starting' | 'ready' | 'draining' | 'dead';
+/**
+ * starting: not logged in yet. ready: takes jobs. recovering: it lost its session, login or keys, or its token is in doubt; it takes jobs
+ * when it has made a signature again. draining: ends when its last job is done. dead: waits for its back-off to be replaced.
+ */
+export type SignerState = 'starting' | 'ready' | 'recovering' | 'draining' | 'dead';
 
 /**
- * serving: a signer takes jobs. down: none does now; they start, or wait for their back-off. draining: drained by hand, the last jobs are
+ * serving: a signer takes jobs. down: none does now; they start, recover, or wait for their back-off. failing: it failed too often, its
+ * breaker is open: jobs for it are refused at once, until a probe, one a second, succeeds. draining: drained by hand, the last jobs are
  * being done. drained: by hand, it has no signers. latched: its PIN is not to be tried. quarantined: it made a signature that does
  * not verify.
  */
-export const TOKEN_STATES = ['serving', 'down', 'draining', 'drained', 'latched', 'quarantined'] as const;
+export const TOKEN_STATES = ['serving', 'down', 'failing', 'draining', 'drained', 'latched', 'quarantined'] as const;
 export type TokenState = (typeof TOKEN_STATES)[number];
 
 export interface TokenView {
   readonly name: string;
   readonly state: TokenState;
-  /** Why it is latched or quarantined, and what to do; else empty. */
+  /** Why it is failing, latched or quarantined, and what to do; else empty. */
   readonly reason: string;
+  /** How often its breaker has opened. */
+  readonly breakerOpenings: number;
 }
 
 export interface SignerView {
@@ -65,5 +71,7 @@ export interface SignerView {
   readonly inFlight: number;
   readonly signatures: number;
   readonly restarts: number;
+  /** How often it was ready again without being replaced. */
+  readonly recoveries: number;
   readonly lastError: string;
 }

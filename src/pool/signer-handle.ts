@@ -8,13 +8,16 @@ import type { SignJob } from '../sign-job.js';
 import { writeAtOnce } from '../write-at-once.js';
 import {
   type AnswerFrame,
+  type DownReport,
   decodeAnswer,
+  decodeDown,
   decodeFailed,
   decodeKeys,
   decodeLogin,
   encodeConfigure,
   encodeJob,
   encodePin,
+  encodeRecover,
   encodeRefresh,
   type FailureReport,
   FrameReader,
@@ -30,7 +33,9 @@ import { logStderr } from './stderr-log.js';
 /** One that the signer works on and one that waits, so that the token is never idle and little is lost with a signer. */
 export const JOBS_PER_SIGNER_MAX = 2;
 /** Loading a module; and again, from its turn to log in, logging in and listing the keys of a network HSM. A signer that takes longer is killed. */
-const START_MS_MAX = 30_000;
+const CLIMB_MS_MAX = 30_000;
+/** How long a signer may try a job again while the token is busy, in milliseconds: not so long that it is taken for hung. */
+const BUSY_MS_MAX = 1_000;
 /** A signer that hangs while it lists its keys is left to the watch over its jobs; who waits for the list does not wait for ever. */
 const REFRESH_MS_MAX = 30_000;
 /** A process and its socket end together; one that stays longer hangs, or the socket was inherited by a stranger. */
@@ -44,14 +49,23 @@ export interface SignerListener {
   onLogin(request: LoginRequest): void;
   /** The token took the PIN. */
   onLoggedIn(): void;
-  /** The keys, when it is ready and after each refresh. */
+  /** The keys, when it is ready, after each refresh, and on its way up again. */
   onKeys(report: KeysReport): void;
+  /** The token took something away that it needs: it climbs by itself. */
+  onLost(): void;
+  /** It has proven that it can sign again. */
+  onUp(): void;
+  /** It tried and cannot; it waits for `recover`. */
+  onDown(report: DownReport): void;
   onAnswer(job: SignJob, answer: AnswerFrame): void;
   /** Once, at last; `jobs` lay there unanswered. */
   onEnd(reason: EndReason, message: string, jobs: readonly SignJob[]): void;
 }
 
-/** A signer process as the front sees it, from its start to its end. starting -> ready -> draining -> dead, or straight to dead. */
+/**
+ * A signer process as the front sees it, from its start to its end. starting -> ready -> draining -> dead, or straight to dead; between
+ * ready and recovering as often as the token takes something away or is in doubt.
+ */
 export class SignerHandle {
   readonly #child: ChildProcess;
   readonly #socket: Socket;
@@ -69,8 +83,16 @@ export class SignerHandle {
   /** Since when the signer works on the job that it got first, by performance.now(). */
   #busySinceMs = 0;
   #watch: NodeJS.Timeout | undefined;
+  #climbWatch: NodeJS.Timeout | undefined;
+  /** Whether it is on its way to be ready, and will tell how that ended. */
+  #climbing = true;
   #failure: { reason: EndReason; message: string } | undefined;
   signatures = 0;
+  /** How often it was ready again without being replaced. */
+  recoveries = 0;
+  /** Kept by the Recovery of its token: jobs that the token failed since the last signature, and orders to recover since it was up. */
+  failuresInARow = 0;
+  tries = 0;
 
   /** Throws when the process has no descriptors left. */
   constructor(token: TokenConfig, log: Logger, listener: SignerListener) {
@@ -85,7 +107,7 @@ export class SignerHandle {
     this.token = token.name;
     this.#listen();
     this.#configure(token);
-    this.#watchStart();
+    this.#watchClimb();
   }
 
   /** 0 if it could not be started. */
@@ -99,6 +121,16 @@ export class SignerHandle {
 
   get inFlight(): number {
     return this.#jobs.size;
+  }
+
+  /** Whether it waits to be told to recover. */
+  get isDown(): boolean {
+    return this.#state === 'recovering' && !this.#climbing;
+  }
+
+  /** Whether its climb needs a login, or may. */
+  get isClimbing(): boolean {
+    return this.#climbing && (this.#state === 'starting' || this.#state === 'recovering');
   }
 
   hasRoomFor(spkiSha256: string): boolean {
@@ -130,7 +162,7 @@ export class SignerHandle {
   givePin(pin: Buffer): void {
     const frame = encodePin(pin);
     pin.fill(0);
-    this.#watchStart();
+    this.#watchClimb();
     this.#socket.write(frame, () => frame.fill(0));
   }
 
@@ -147,6 +179,22 @@ export class SignerHandle {
       this.#socket.write(encodeRefresh(id));
     });
     this.#refreshes.delete(id);
+  }
+
+  /** It gets no jobs until it has proven itself by `recover`. Those that lie there it still answers. */
+  suspend(): void {
+    if (this.#state !== 'ready') return;
+    this.#state = 'recovering';
+    this.#climbing = false;
+    this.#endRefreshes();
+  }
+
+  /** Lets it prove that it can sign, after whatever it lacks for that; `reopen`: in a new session. onUp or onDown tells how it went. */
+  recover(reopen: boolean): void {
+    if (!this.isDown) return;
+    this.tries++;
+    this.#watchClimb();
+    this.#socket.write(encodeRecover(reopen));
   }
 
   /** No new jobs; ends when its last one is answered. */
@@ -203,6 +251,7 @@ export class SignerHandle {
       encodeConfigure({
         module: token.module,
         verify: token.verify,
+        tokenBusyMs: Math.min(BUSY_MS_MAX, token.sign_hang_ms / 2),
         publicKeyFiles: token.public_key_files,
         busyPollUs: token.busy_poll_us,
         ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
@@ -213,9 +262,15 @@ export class SignerHandle {
     );
   }
 
-  #watchStart(): void {
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.#hung(`not ready after ${START_MS_MAX} ms`), START_MS_MAX);
+  #watchClimb(): void {
+    this.#climbing = true;
+    clearTimeout(this.#climbWatch);
+    this.#climbWatch = setTimeout(() => this.#hung(`not ready after ${CLIMB_MS_MAX} ms`), CLIMB_MS_MAX);
+  }
+
+  #endClimb(): void {
+    this.#climbing = false;
+    clearTimeout(this.#climbWatch);
   }
 
   #receive(chunk: Buffer): void {
@@ -235,6 +290,8 @@ export class SignerHandle {
     else if (type === FrameType.failed) this.#failure = decodeFailed(frame);
     else if (type === FrameType.login) this.#asksForPin(decodeLogin(frame));
     else if (type === FrameType.loggedIn) this.#listener.onLoggedIn();
+    else if (type === FrameType.up) this.#isUp();
+    else if (type === FrameType.down) this.#fell(decodeDown(frame));
     else throw new Error(`expected a login, keys, an answer or a failure; a frame of type ${type} came`);
   }
 
@@ -244,25 +301,47 @@ export class SignerHandle {
     this.#jobs.delete(answer.id);
     this.#busySinceMs = performance.now();
     if (answer.status === 'ok') this.signatures++;
-    // Its session is gone, and it will say so and end; a job that went there now would be lost.
+    // It ends; a job that went there now would be lost.
     if (answer.status === 'lost') this.#state = 'draining';
+    if (answer.status === 'no_session') this.#climbs();
     this.#listener.onAnswer(job, answer);
     if (this.#state === 'draining' && this.#jobs.size === 0) this.#socket.end();
   }
 
   /** How long it waits for its turn is the front's own doing. */
   #asksForPin(request: LoginRequest): void {
-    if (this.#state !== 'starting') return;
-    clearTimeout(this.#watch);
-    this.#watch = undefined;
+    if (!this.isClimbing) return;
+    clearTimeout(this.#climbWatch);
     this.#listener.onLogin(request);
+  }
+
+  /** It does so by itself, once. */
+  #climbs(): void {
+    if (this.#state !== 'ready') return;
+    this.suspend();
+    this.#watchClimb();
+    this.#listener.onLost();
+  }
+
+  #isUp(): void {
+    this.#endClimb();
+    if (this.#state !== 'recovering') return;
+    this.#state = 'ready';
+    this.tries = 0;
+    this.recoveries++;
+    this.#listener.onUp();
+  }
+
+  #fell(report: DownReport): void {
+    this.suspend();
+    this.#endClimb();
+    this.#listener.onDown(report);
   }
 
   #toldKeys(id: number, report: KeysReport): void {
     if (this.#state === 'starting') {
       this.#state = 'ready';
-      clearTimeout(this.#watch);
-      this.#watch = undefined;
+      this.#endClimb();
     }
     this.#listener.onKeys(report);
     this.#refreshes.get(id)?.();
@@ -286,11 +365,16 @@ export class SignerHandle {
     if (this.#state === 'dead') return;
     this.#state = 'dead';
     clearTimeout(this.#watch);
-    for (const resolve of this.#refreshes.values()) resolve();
+    this.#endClimb();
+    this.#endRefreshes();
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();
     const { reason, message } = this.#failure ?? { reason: 'died' as const, message: 'closed its connection' };
     this.#listener.onEnd(reason, message, jobs);
+  }
+
+  #endRefreshes(): void {
+    for (const resolve of this.#refreshes.values()) resolve();
   }
 
   #takeId(): number {

@@ -10,8 +10,10 @@ import type { SignerHandle } from './signer-handle.js';
 import { mergeKeys } from './token-keys.js';
 import { type TokenListener, TokenSigners } from './token-signers.js';
 
-/** How many signers a job may be handed to: one that dies with it, and one more. */
+/** How many signers a job may be handed to: one that dies with it, or whose token fails, and one more. */
 const ATTEMPTS_MAX = 2;
+/** The same for a job that met a lost session: when a token restarts, every signer finds that out by a job. */
+const ATTEMPTS_WITHOUT_SESSION_MAX = 8;
 
 /**
  * Starts the signers of the tokens; they are ready some tenths of a second later, which onKeys and onRoom tell.
@@ -130,15 +132,22 @@ class Supervisor implements Pool, TokenListener {
         this.#fail(job, 'token_failed', 'the token made a signature that does not verify', answer);
         token.quarantine(answer.content.toString());
         break;
+      case 'no_session':
+        this.#tryAgain(job, SIGNER_ENDED, ATTEMPTS_WITHOUT_SESSION_MAX);
+        break;
+      case 'token_error':
+      case 'busy':
+        this.#tryAgain(job, `the token does not make the signature now: ${answer.content}; try again`);
+        break;
       case 'unknown_key':
       case 'lost':
-        this.#tryAgain(job);
+        this.#tryAgain(job, SIGNER_ENDED);
     }
     this.onRoomChanged();
   }
 
   onOrphans(jobs: readonly SignJob[]): void {
-    for (const job of jobs) this.#tryAgain(job);
+    for (const job of jobs) this.#tryAgain(job, SIGNER_ENDED);
   }
 
   /** The signers for a job: one that was lost goes to another token if it can, since the rest of its own are likely to fail as well. */
@@ -172,10 +181,11 @@ class Supervisor implements Pool, TokenListener {
     return best;
   }
 
-  #tryAgain(job: SignJob): void {
+  /** `because` is what the caller is told if this was the last try. */
+  #tryAgain(job: SignJob, because: string, attemptsMax = ATTEMPTS_MAX): void {
     if (job.finished) return;
-    if (!this.#closing && job.attempts < ATTEMPTS_MAX) this.#guarded(() => this.onReturn(job));
-    else this.#fail(job, 'unavailable', 'the signer ended while it worked on the request; try again');
+    if (!this.#closing && job.attempts < attemptsMax) this.#guarded(() => this.onReturn(job));
+    else this.#fail(job, 'unavailable', because);
   }
 
   #succeed(job: SignJob, { content, tokenUs }: AnswerFrame): void {
@@ -197,6 +207,8 @@ class Supervisor implements Pool, TokenListener {
     }
   }
 }
+
+const SIGNER_ENDED = 'the signer ended, or lost its session, while it worked on the request; try again';
 
 function queueUsOf(job: SignJob): number {
   return Math.max(0, Math.round((job.handedMs - job.arrivedMs) * 1000));

@@ -4,8 +4,9 @@ import type { Hold } from '../login-hold.js';
 import type { LoginLatch } from '../shared-state.js';
 import type { SignJob } from '../sign-job.js';
 import { LoginGate } from './login-gate.js';
-import type { AnswerFrame, KeysReport } from './messages.js';
+import type { AnswerFrame, DownReport, KeysReport } from './messages.js';
 import type { SignerView, TokenState, TokenView } from './pool.js';
+import { Recovery } from './recovery.js';
 import { restartDelayMs, STABLE_MS } from './restart-delay.js';
 import { type EndReason, SignerHandle } from './signer-handle.js';
 import { type TokenKeys, tokenKeysOf } from './token-keys.js';
@@ -27,8 +28,9 @@ interface Place {
   readyMs: number;
   deathsInARow: number;
   starts: number;
-  /** Made by the signers that were here before. */
+  /** Of the signers that were here before. */
   signatures: number;
+  recoveries: number;
   lastError: string;
 }
 
@@ -48,12 +50,14 @@ const PIN_LOOK_MS = 1_000;
  *
  * As long as no signer is ready, one starts alone: what stops it would stop the others as well. When the token refuses the PIN it
  * is latched, until the PIN is another or somebody has looked after it; when it makes a signature that does not verify, it is
- * quarantined until the service starts again. While it is drained by hand it has no signers.
+ * quarantined until the service starts again. While it is drained by hand it has no signers. While it fails, its Recovery keeps jobs
+ * away and its signers trying.
  */
 export class TokenSigners {
   readonly config: TokenConfig;
   readonly #log: Logger;
   readonly #gate: LoginGate;
+  readonly #recovery: Recovery;
   readonly #listener: TokenListener;
   readonly #places: Place[];
   #keys: TokenKeys = tokenKeysOf([]);
@@ -77,6 +81,7 @@ export class TokenSigners {
     this.config = config;
     this.#log = log.child({ token: config.name });
     this.#gate = new LoginGate(config, latch, readPin, this.#log, (hold) => this.#hold(hold));
+    this.#recovery = new Recovery(this, this.#log);
     this.#listener = listener;
     this.#places = Array.from({ length: config.signers }, () => newPlace());
   }
@@ -85,9 +90,13 @@ export class TokenSigners {
     return this.#keys;
   }
 
-  /** Whether the key is here and a signer lives or will be replaced. Signers of before live on in a latched token. */
+  /**
+   * Whether the key is here and may be signed with soon: a signer lives or will be replaced, and the token is not known to fail. Signers of
+   * before live on in a latched token.
+   */
   holds(spkiSha256: string): boolean {
     if (this.#closing || this.#drained || !this.#keys.bySpki.has(spkiSha256)) return false;
+    if (this.#recovery.breaker.state === 'open') return false;
     return this.#shut === undefined || this.#hasReady;
   }
 
@@ -97,16 +106,16 @@ export class TokenSigners {
   }
 
   view(): TokenView {
-    return {
-      name: this.config.name,
-      state: this.#state,
-      reason: this.#shut ? `${this.#shut.why}; ${this.#shut.remedy}` : '',
-    };
+    const { because, openings } = this.#recovery.breaker;
+    const shut = this.#shut && `${this.#shut.why}; ${this.#shut.remedy}`;
+    return { name: this.config.name, state: this.#state, reason: shut ?? because, breakerOpenings: openings };
   }
 
   get #state(): TokenState {
     if (this.#drained) return this.signers.length > 0 ? 'draining' : 'drained';
-    return this.#shut?.state ?? (this.#hasReady ? 'serving' : 'down');
+    if (this.#shut) return this.#shut.state;
+    if (this.#recovery.breaker.state === 'open') return 'failing';
+    return this.#hasReady ? 'serving' : 'down';
   }
 
   get #hasReady(): boolean {
@@ -119,13 +128,14 @@ export class TokenSigners {
   }
 
   views(): SignerView[] {
-    return this.#places.map(({ signer, signatures, starts, lastError }) => ({
+    return this.#places.map(({ signer, signatures, recoveries, starts, lastError }) => ({
       token: this.config.name,
       pid: signer?.pid ?? 0,
       state: signer?.state ?? 'dead',
       inFlight: signer?.inFlight ?? 0,
       signatures: signatures + (signer?.signatures ?? 0),
       restarts: Math.max(0, starts - 1),
+      recoveries: recoveries + (signer?.recoveries ?? 0),
       lastError: (this.#shut?.why ?? lastError).slice(0, LAST_ERROR_CHARACTERS_MAX),
     }));
   }
@@ -133,7 +143,7 @@ export class TokenSigners {
   /** Fills the places that may be filled now. */
   fill(): void {
     for (const place of this.#places) {
-      if (!this.#mayFill) return;
+      if (!this.isWanted) return;
       if (place.signer || place.timer || !this.#mayStart()) continue;
       this.#start(place);
     }
@@ -172,6 +182,7 @@ export class TokenSigners {
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
     this.#stopTimers();
+    this.#recovery.stop();
     clearInterval(this.#pinLook);
     for (const signer of this.signers) signer.drain();
     if (this.signers.length === 0) return;
@@ -190,7 +201,8 @@ export class TokenSigners {
     return this.#pinProven || !this.#places.some(({ signer, timer }) => timer || signer?.state === 'starting');
   }
 
-  get #mayFill(): boolean {
+  /** Whether it is to have signers just now. */
+  get isWanted(): boolean {
     return !this.#closing && !this.#drained && this.#shut === undefined;
   }
 
@@ -201,7 +213,10 @@ export class TokenSigners {
         onLogin: (request) => place.signer && this.#gate.ask(place.signer, request),
         onLoggedIn: () => place.signer && this.#gate.loggedIn(place.signer),
         onKeys: (report) => this.#toldKeys(place, report),
-        onAnswer: (job, answer) => this.#listener.onAnswer(job, answer, this),
+        onLost: () => place.signer && this.#recovery.lost(place.signer),
+        onUp: () => this.#isUp(place),
+        onDown: (report) => this.#isDown(place, report),
+        onAnswer: (job, answer) => this.#answered(place, job, answer),
         onEnd: (reason, message, jobs) => this.#ended(place, reason, message, jobs),
       });
     } catch (error) {
@@ -215,11 +230,10 @@ export class TokenSigners {
     this.#logWarnings(report.warnings);
     const keys = this.#keys.isOf(report.keys) ? this.#keys : tokenKeysOf(report.keys);
     signer.useKeys(keys.bySpki.keys());
-    this.#log.info(
-      { signer: signer.pid, keys: keys.bySpki.size },
-      place.readyMs ? 'keys refreshed' : 'signer is ready',
-    );
+    const isNew = place.readyMs === 0;
+    this.#log.info({ signer: signer.pid, keys: keys.bySpki.size }, isNew ? 'signer is ready' : 'keys refreshed');
     place.readyMs ||= performance.now();
+    if (isNew) this.#recovery.started(signer);
     this.#pinProven = true;
     this.#toldOnce = true;
     if (keys !== this.#keys) {
@@ -229,6 +243,34 @@ export class TokenSigners {
     this.#listener.onSignersChanged();
     this.#listener.onRoomChanged();
     this.fill();
+  }
+
+  #answered({ signer }: Place, job: SignJob, answer: AnswerFrame): void {
+    if (signer) this.#recovery.answered(signer, answer);
+    this.#listener.onAnswer(job, answer, this);
+  }
+
+  #isUp({ signer }: Place): void {
+    if (!signer) return;
+    this.#recovery.up(signer);
+    this.#listener.onSignersChanged();
+    this.#listener.onRoomChanged();
+  }
+
+  #isDown(place: Place, { message, badSignature }: DownReport): void {
+    const { signer } = place;
+    if (!signer) return;
+    place.lastError = message;
+    // Its turn to log in is over, however it was used.
+    this.#gate.ended(signer);
+    if (badSignature) return this.quarantine(message);
+    this.#recovery.down(signer, message);
+    this.#listener.onSignersChanged();
+  }
+
+  onBreaker(): void {
+    this.#listener.onSignersChanged();
+    this.#listener.onRoomChanged();
   }
 
   /** Every signer of the token has the same to say. */
@@ -242,17 +284,20 @@ export class TokenSigners {
     const { signer } = place;
     const stable = place.readyMs > 0 && performance.now() - place.readyMs > STABLE_MS;
     if (reason !== 'stopped') place.deathsInARow = stable ? 1 : place.deathsInARow + 1;
-    place.signatures += place.signer?.signatures ?? 0;
+    place.signatures += signer?.signatures ?? 0;
+    place.recoveries += signer?.recoveries ?? 0;
+    const failedToStart = reason === 'token' && place.readyMs === 0;
     place.readyMs = 0;
     place.signer = undefined;
     if (!this.signers.some(({ state }) => state === 'ready')) this.#pinProven = false;
     if (reason !== 'stopped') this.#logEnd(place, reason, message);
     this.#gate.ended(signer, reason === 'wrong_pin' ? message : undefined);
-    this.#fillLater(place);
+    if (failedToStart) this.#recovery.startFailed(message);
+    this.#fillLater(place, failedToStart ? this.#recovery.startDelayMs : 0);
     this.#listener.onOrphans(jobs);
     this.#listener.onSignersChanged();
     // What waits for a token without signers to come is refused now.
-    if (!this.#mayFill) this.#listener.onRoomChanged();
+    if (!this.isWanted) this.#listener.onRoomChanged();
     if (this.signers.length === 0) this.#onEmpty();
   }
 
@@ -261,9 +306,9 @@ export class TokenSigners {
     this.#log.error({ reason, error: message, deaths_in_a_row: place.deathsInARow }, 'signer ended');
   }
 
-  #fillLater(place: Place): void {
-    if (!this.#mayFill) return;
-    const delayMs = restartDelayMs(place.deathsInARow);
+  #fillLater(place: Place, delayMsMin: number): void {
+    if (!this.isWanted) return;
+    const delayMs = Math.max(delayMsMin, restartDelayMs(place.deathsInARow));
     if (delayMs === 0) return this.fill();
     place.timer = setTimeout(() => {
       place.timer = undefined;
@@ -273,9 +318,9 @@ export class TokenSigners {
 
   /** No login is to be tried: signers that wait for one end. */
   #hold(hold: Hold): void {
+    for (const signer of this.signers) if (signer.isClimbing) signer.drain();
     if (this.#shut !== undefined || this.#closing) return;
     this.#shutDown({ state: 'latched', ...hold });
-    for (const signer of this.signers) if (signer.state === 'starting') signer.drain();
     this.#pinLook = setInterval(() => this.#lookAtPin(), PIN_LOOK_MS).unref();
   }
 
@@ -289,6 +334,7 @@ export class TokenSigners {
     clearInterval(this.#pinLook);
     this.#shut = undefined;
     this.#listener.onSignersChanged();
+    this.#recovery.resume();
     this.fill();
   }
 
@@ -320,6 +366,7 @@ function newPlace(): Place {
     deathsInARow: 0,
     starts: 0,
     signatures: 0,
+    recoveries: 0,
     lastError: '',
   };
 }

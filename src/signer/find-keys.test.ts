@@ -5,9 +5,10 @@ import 'reflect-metadata';
 import { BasicConstraintsExtension, X509CertificateGenerator } from '@peculiar/x509';
 import tap, { test } from 'tap';
 import { createToken } from '../../test/fixtures/softhsm-token.js';
+import { encodePin, type SignerConfiguration } from '../pool/messages.js';
 import { publicKeyFromKeyObject } from '../public-key.js';
 import { findKeys } from './find-keys.js';
-import { closeToken, openToken } from './token.js';
+import { closeSession, logIn, openModule, openSession } from './token.js';
 
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
@@ -52,12 +53,17 @@ const testToken = createToken({
 });
 // SoftHSM reads it at C_Initialize, which a process does once.
 process.env.SOFTHSM2_CONF = testToken.conf;
-const token = openToken(
-  { module: testToken.module, tokenLabel: testToken.label, verify: 'first' },
-  Buffer.from(testToken.pin),
-);
+const wanted: SignerConfiguration = {
+  module: testToken.module,
+  tokenLabel: testToken.label,
+  verify: 'first',
+  busyPollUs: 0,
+  tokenBusyMs: 0,
+};
+const token = openSession(openModule(wanted), wanted);
+logIn(token, encodePin(Buffer.from(testToken.pin)));
 tap.teardown(() => {
-  closeToken(token);
+  closeSession(token);
   testToken.remove();
 });
 const files = [

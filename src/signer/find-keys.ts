@@ -1,16 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import pkcs11js from 'pkcs11js';
 import type { Algorithm } from '../algorithms.js';
 import { SignetError } from '../errors.js';
 import type { PublicKey } from '../public-key.js';
 import { chainOf, findCertificates, publicKeyIn, type TokenCertificate } from './certificates.js';
-import { ckrCodeOf, ckrOf, describe } from './ckr.js';
-import { makeSignature } from './make-signature.js';
+import { CKR_GENERAL_ERROR, ckrCodeOf, ckrOf, describe } from './ckr.js';
 import { algorithmsOn } from './mechanisms.js';
+import { provesKey } from './prove-key.js';
 import { readPublicKeys } from './public-key-files.js';
 import { publicKeyOf } from './public-key-of.js';
 import { attributeOf, findObjects, numberOf, type Token } from './token.js';
-import { verifies } from './verify.js';
 
 /** A private key that the session can sign with, and its public face. */
 export interface TokenKey {
@@ -26,16 +24,26 @@ export interface TokenKey {
   signatures: number;
 }
 
+/** What a look at a token brought. */
+export interface FoundKeys {
+  readonly keys: readonly TokenKey[];
+  /** Sentences: what was passed over, and why. */
+  readonly warnings: readonly string[];
+  /** Whether something was passed over because the token failed, so that another look may find more. */
+  readonly isPartial: boolean;
+}
+
 /**
  * Finds the private keys with CKA_SIGN whose public keys can be known, from the token or else from the files. What cannot be used
  * is passed over with a warning.
  */
-export function findKeys(
-  token: Token,
-  publicKeyFiles: readonly string[] = [],
-): { keys: TokenKey[]; warnings: string[] } {
+export function findKeys(token: Token, publicKeyFiles: readonly string[] = []): FoundKeys {
   const warnings: string[] = [];
-  const warn = (sentence: string) => warnings.push(sentence);
+  let isPartial = false;
+  const warn = (sentence: string, error?: unknown) => {
+    warnings.push(sentence);
+    isPartial ||= error !== undefined && isPassing(error);
+  };
   const certificates = findCertificates(token, warn);
   const publics = describeAll(token, [{ type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PUBLIC_KEY }]);
   const privates = describeAll(token, [
@@ -59,7 +67,7 @@ export function findKeys(
       signatures: 0,
     });
   }
-  return { keys: [...keys.values()], warnings };
+  return { keys: [...keys.values()], warnings, isPartial };
 }
 
 interface KeyObjectOfToken {
@@ -118,9 +126,10 @@ function usablePublicKey(
   token: Token,
   object: KeyObjectOfToken,
   sources: readonly PublicKeySource[],
-  warn: (sentence: string) => void,
+  warn: (sentence: string, error?: unknown) => void,
 ): PublicKey | undefined {
   const reasons: string[] = [];
+  let failure: unknown;
   for (const { certain, read } of sources) {
     try {
       const key = read();
@@ -129,6 +138,7 @@ function usablePublicKey(
       reasons.push('its signature does not verify with a public key that may be its own');
     } catch (error) {
       if (isFatal(error)) throw error;
+      if (isPassing(error)) failure = error;
       reasons.push(error instanceof SignetError ? error.message : describe(error));
     }
   }
@@ -136,28 +146,29 @@ function usablePublicKey(
     reasons.push(
       'the token has no public key object and no certificate with its id, and no file of public_key_files is of its type',
     );
-  warn(`private key "${object.label}" (id ${object.id}) is not used: ${[...new Set(reasons)].join('; ')}`);
+  warn(`private key "${object.label}" (id ${object.id}) is not used: ${[...new Set(reasons)].join('; ')}`, failure);
   return undefined;
 }
 
-/** One signature over a message that no protocol knows, verified. */
 function proves(token: Token, { handle, type }: KeyObjectOfToken, key: PublicKey): boolean {
-  const algorithm = algorithmsOn(token, key)[0];
-  // SoftHSM crashes on a mechanism that does not fit, so a certificate of another type must not come so far.
-  if (!algorithm || type !== CKK[key.type]) return false;
-  const message = Buffer.concat([
-    Buffer.from('Signet: proof that a private key and a public key are a pair\0'),
-    randomBytes(32),
-  ]);
-  const { signature } = makeSignature(token, handle, algorithm, message, false);
-  return verifies(key, algorithm, message, false, signature);
+  // A certificate of another type must not come so far.
+  return type === CKK[key.type] && provesKey(token, handle, key);
 }
 
 /** PublicKey's type to CKA_KEY_TYPE. */
 const CKK: Readonly<Record<PublicKey['type'], number>> = { rsa: pkcs11js.CKK_RSA, ec: pkcs11js.CKK_EC, ed25519: 0x40 };
 
-/** Whether the session is what failed, not the object: a new signer must look again. */
+/** Whether the session is what failed, not the object: all must be looked for again. */
 function isFatal(error: unknown): boolean {
   const code = ckrCodeOf(error);
-  return code !== undefined && ['session', 'signer'].includes(ckrOf(code).fault);
+  if (code === undefined) return false;
+  const { fault, retires } = ckrOf(code);
+  // Some modules say CKR_GENERAL_ERROR to a single object that is damaged or of a kind that they do not know.
+  return code !== CKR_GENERAL_ERROR && fault !== 'key' && retires !== 'nothing';
+}
+
+/** Whether another look may find what this one did not. */
+function isPassing(error: unknown): boolean {
+  const code = ckrCodeOf(error);
+  return code !== undefined && ckrOf(code).retry;
 }

@@ -31,6 +31,7 @@ const CONFIGURATION: SignerConfiguration = {
   tokenLabel: token.label,
   verify: 'sample',
   busyPollUs: 200,
+  tokenBusyMs: 100,
 };
 /** A shared library, but no PKCS#11 module. */
 const ADDON = fileURLToPath(new URL('../../build/signet_addon.node', import.meta.url));
@@ -132,16 +133,16 @@ test('a frame that is none of the contract ends the signer with a reason', async
 });
 
 test('the token is found by its serial number and by its slot too', async (t) => {
-  const { module, verify } = CONFIGURATION;
+  const { tokenLabel: _, ...other } = CONFIGURATION;
   const first = start(t);
-  first.socket.write(encodeConfigure({ module, verify, tokenSerial: 'none' }));
+  first.socket.write(encodeConfigure({ ...other, tokenSerial: 'none' }));
   const { message } = decodeFailed(await first.next());
   const tokenSerial = /"test" \(serial (\w+)\)/.exec(message)?.[1] ?? '';
   // SoftHSM makes the number of the slot of the last digits of the serial number.
   const slot = Number.parseInt(tokenSerial.slice(-8), 16) & 0x7fffffff;
   for (const choice of [{ tokenSerial }, { slot }]) {
     const { socket, next } = start(t);
-    await logIn({ socket, next }, { module, verify, ...choice });
+    await logIn({ socket, next }, { ...other, ...choice });
     t.match(decodeKeys(await next()), { keys: [{ label: 'p256' }] }, JSON.stringify(choice));
   }
 });

@@ -1,26 +1,29 @@
-import { algorithmOf } from '../algorithms.js';
-import type { JobFrame, JobStatus } from '../pool/messages.js';
-import { ckrCodeOf, ckrOf, describe } from './ckr.js';
+import { type Algorithm, algorithmOf } from '../algorithms.js';
+import type { JobFrame, JobStatus, SignerConfiguration } from '../pool/messages.js';
+import { whileBusy } from './busy-wait.js';
+import { type Ckr, ckrCodeOf, ckrOf, describe, type Retires } from './ckr.js';
 import type { TokenKey } from './find-keys.js';
+import type { Footing } from './ladder.js';
 import { makeSignature } from './make-signature.js';
 import type { Token } from './token.js';
-import { type VerifyPolicy, verificationDue, verifies } from './verify.js';
+import { verificationDue, verifies } from './verify.js';
 
 /** How a job ended here; the content is the signature, or a sentence that says why there is none. */
 export interface Served {
   readonly status: JobStatus;
   readonly tokenUs: number;
   readonly content: Buffer;
+  /** What the signer has lost by it. */
+  readonly retires: Retires;
 }
 
-/** Makes one signature, or says why not. Throws nothing. */
-export function serveJob(
-  token: Token,
-  keys: ReadonlyMap<string, TokenKey>,
-  policy: VerifyPolicy,
-  job: JobFrame,
-): Served {
-  const key = keys.get(job.spkiSha256);
+/** What of the configuration holds for jobs. */
+export type JobRules = Pick<SignerConfiguration, 'verify' | 'tokenBusyMs'>;
+
+/** Makes one signature, or says why not. `footing` is undefined while the signer is down. Throws nothing. */
+export function serveJob(footing: Footing | undefined, rules: JobRules, job: JobFrame): Served {
+  if (!footing) return failed('no_session', 'the signer has lost its session');
+  const key = footing.keys.get(job.spkiSha256);
   if (!key) return failed('unknown_key', 'the signer has no such key');
   const algorithm = algorithmOf(job.scheme);
   if (!algorithm || !key.algorithms.has(algorithm))
@@ -28,27 +31,43 @@ export function serveJob(
   if (job.inputIsDigest && (algorithm.hash === undefined || job.input.length !== algorithm.digestBytes)) {
     return failed('misfit', `expected a digest of ${algorithm.digestBytes} bytes; ${job.input.length} came`);
   }
+  if (job.deadlineMs <= performance.now()) return failed('expired', 'the caller has stopped waiting');
   try {
-    const { signature, tokenUs } = makeSignature(token, key.handle, algorithm, job.input, job.inputIsDigest);
-    const due = verificationDue(policy, algorithm, key.signatures++);
-    if (due && !verifies(key.key, algorithm, job.input, job.inputIsDigest, signature)) {
-      return failed(
-        'bad_signature',
-        `key "${key.label}": the token's ${algorithm.name} signature does not verify`,
-        tokenUs,
-      );
-    }
-    return { status: 'ok', tokenUs, content: signature };
+    const patience = { tokenBusyMs: rules.tokenBusyMs, deadlineMs: job.deadlineMs };
+    return whileBusy(footing.token, patience, () => sign(footing.token, key, algorithm, rules, job));
   } catch (error) {
-    return failed(isOfRequest(error) ? 'refused' : 'lost', describe(error));
+    return failedBy(error);
   }
 }
 
-function failed(status: JobStatus, why: string, tokenUs = 0): Served {
-  return { status, tokenUs, content: Buffer.from(why) };
+function sign(token: Token, key: TokenKey, algorithm: Algorithm, { verify }: JobRules, job: JobFrame): Served {
+  const { signature, tokenUs } = makeSignature(token, key.handle, algorithm, job.input, job.inputIsDigest);
+  const due = verificationDue(verify, algorithm, key.signatures++);
+  if (due && !verifies(key.key, algorithm, job.input, job.inputIsDigest, signature)) {
+    return failed(
+      'bad_signature',
+      `key "${key.label}": the token's ${algorithm.name} signature does not verify`,
+      tokenUs,
+    );
+  }
+  return { status: 'ok', tokenUs, content: signature, retires: 'nothing' };
 }
 
-function isOfRequest(error: unknown): boolean {
+function failed(status: JobStatus, why: string, tokenUs = 0, retires: Retires = 'nothing'): Served {
+  return { status, tokenUs, content: Buffer.from(why), retires };
+}
+
+function failedBy(error: unknown): Served {
   const code = ckrCodeOf(error);
-  return code !== undefined && !ckrOf(code).retryElsewhere;
+  // No answer of the token but a fault of ours or of the binding: only a new signer is known to be without it.
+  if (code === undefined) return failed('lost', describe(error), 0, 'signer');
+  const ckr = ckrOf(code);
+  return failed(statusOf(ckr), ckr.name, 0, ckr.retry ? ckr.retires : 'nothing');
+}
+
+function statusOf({ fault, retry, retires }: Ckr): JobStatus {
+  if (!retry) return 'refused';
+  if (retires === 'signer') return 'lost';
+  if (retires !== 'nothing') return 'no_session';
+  return fault === 'busy' ? 'busy' : 'token_error';
 }

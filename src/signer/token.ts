@@ -5,13 +5,14 @@ import {
   CKR_ATTRIBUTE_SENSITIVE,
   CKR_ATTRIBUTE_TYPE_INVALID,
   CKR_USER_ALREADY_LOGGED_IN,
+  type Ckr,
   ckrCodeOf,
   ckrOf,
   describe,
 } from './ckr.js';
 import { listMechanisms } from './mechanisms.js';
 
-/** An opened, logged in token: one module, one session. */
+/** A session of a token, by the module that has it. */
 export interface Token {
   readonly p11: pkcs11js.PKCS11;
   readonly session: pkcs11js.Handle;
@@ -19,30 +20,60 @@ export interface Token {
   readonly mechanisms: ReadonlySet<number> | undefined;
 }
 
-/** Why the signer cannot go on; its last words to the front. */
+/** What cannot be done, as the front is told it. */
 export class SignerFailure extends Error {
   readonly reason: FailureReport['reason'];
+  /** What the token or its module answered; undefined if that is not what failed. */
+  readonly ckr: Ckr | undefined;
 
-  constructor(reason: FailureReport['reason'], message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(reason: FailureReport['reason'], message: string, ckr?: Ckr) {
+    super(message);
     this.reason = reason;
+    this.ckr = ckr;
   }
 }
 
-/**
- * Where the PIN for one C_Login comes from: the frame with it, which is wiped after use. It returns when this signer's turn has come, and
- * not at all when none is to be tried.
- */
-export type AskForPin = (request: LoginRequest) => Buffer;
+/** Loads and initialises a module. Throws SignerFailure. */
+export function openModule({ module, libraryParameters }: SignerConfiguration): pkcs11js.PKCS11 {
+  const p11 = step(`load ${module}`, () => loadModule(module));
+  step('C_Initialize', () => initialize(p11, libraryParameters));
+  return p11;
+}
 
-/** Loads the module, finds the token, opens the session and logs in, once. Throws SignerFailure. */
-export function openToken(configuration: SignerConfiguration, askForPin: AskForPin): Token {
-  const p11 = step(`load ${configuration.module}`, () => loadModule(configuration.module));
-  step('C_Initialize', () => initialize(p11, configuration.libraryParameters));
-  const slot = findSlot(p11, configuration);
+/** Finds the token, in whatever slot it is by now, and opens a session. Throws SignerFailure. */
+export function openSession(p11: pkcs11js.PKCS11, wanted: SignerConfiguration): OpenSession {
+  const slot = findSlot(p11, wanted);
   const session = step('C_OpenSession', () => p11.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION));
-  logIn(p11, session, askForPin(loginRequestOf(step('C_GetTokenInfo', () => p11.C_GetTokenInfo(slot)))));
-  return { p11, session, mechanisms: listMechanisms(p11, slot) };
+  return { p11, session, slot, mechanisms: listMechanisms(p11, slot) };
+}
+
+/** A session in which nobody need be logged in. */
+export interface OpenSession extends Token {
+  readonly slot: pkcs11js.Handle;
+}
+
+/** What the front wants to know before it gives a PIN. Throws SignerFailure. */
+export function loginRequest({ p11, slot }: OpenSession): LoginRequest {
+  const { serialNumber, flags } = step('C_GetTokenInfo', () => p11.C_GetTokenInfo(slot));
+  return {
+    serial: trimmed(serialNumber),
+    finalTry: (flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0,
+    locked: (flags & pkcs11js.CKF_USER_PIN_LOCKED) !== 0,
+  };
+}
+
+/** Logs in once. Wipes the frame with the PIN. Throws SignerFailure, `wrong_pin` if the token refuses the PIN. */
+export function logIn({ p11, session }: Token, pinFrame: Buffer): void {
+  try {
+    p11.C_Login(session, pkcs11js.CKU_USER, decodePin(pinFrame).toString('utf8'));
+  } catch (error) {
+    const code = ckrCodeOf(error);
+    if (code === CKR_USER_ALREADY_LOGGED_IN) return;
+    const ckr = code === undefined ? undefined : ckrOf(code);
+    throw new SignerFailure(ckr?.fault === 'pin' ? 'wrong_pin' : 'token', `C_Login: ${describe(error)}`, ckr);
+  } finally {
+    pinFrame.fill(0);
+  }
 }
 
 /** The objects that a template names, at most OBJECTS_MAX. */
@@ -82,13 +113,20 @@ export function numberOf(value: Buffer | undefined): number | undefined {
   return value === undefined || value.length === 0 ? undefined : value.readUIntLE(0, Math.min(value.length, 6));
 }
 
-/** Gives the session back. Some network HSMs keep the session of a client that just went away. */
-export function closeToken({ p11, session }: Token): void {
+/** Gives a session back. Some network HSMs keep the session of a client that just went away. */
+export function closeSession({ p11, session }: Token): void {
   try {
     p11.C_CloseSession(session);
+  } catch {
+    // It may be gone already: what is closed is often what failed.
+  }
+}
+
+export function closeModule(p11: pkcs11js.PKCS11): void {
+  try {
     p11.C_Finalize();
   } catch {
-    // The process ends anyway, and the session may be what failed.
+    // The process ends anyway.
   }
 }
 
@@ -138,33 +176,12 @@ function trimmed(field: string): string {
   return field.replace(/[\0 ]+$/, '');
 }
 
-function loginRequestOf({ serialNumber, flags }: pkcs11js.TokenInfo): LoginRequest {
-  return {
-    serial: trimmed(serialNumber),
-    finalTry: (flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0,
-    locked: (flags & pkcs11js.CKF_USER_PIN_LOCKED) !== 0,
-  };
-}
-
-/** Wipes the frame with the PIN. */
-function logIn(p11: pkcs11js.PKCS11, session: pkcs11js.Handle, pinFrame: Buffer): void {
-  try {
-    p11.C_Login(session, pkcs11js.CKU_USER, decodePin(pinFrame).toString('utf8'));
-  } catch (error) {
-    const code = ckrCodeOf(error);
-    if (code === CKR_USER_ALREADY_LOGGED_IN) return;
-    const isPin = code !== undefined && ckrOf(code).fault === 'pin';
-    throw new SignerFailure(isPin ? 'wrong_pin' : 'token', `C_Login: ${describe(error)}`);
-  } finally {
-    pinFrame.fill(0);
-  }
-}
-
 /** The message of a failed call names the call and the CKR, and nothing that was passed to it. */
 function step<T>(name: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    throw new SignerFailure('token', `${name}: ${describe(error)}`);
+    const code = ckrCodeOf(error);
+    throw new SignerFailure('token', `${name}: ${describe(error)}`, code === undefined ? undefined : ckrOf(code));
   }
 }

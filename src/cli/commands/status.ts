@@ -45,14 +45,15 @@ const TOKEN_STATES: readonly string[] = [
   'drained',
   'latched',
   'quarantined',
+  'failing',
 ];
 
-function tokenFacts({ name, state, reason }: TokenStatus) {
-  return { name, state: TOKEN_STATES[state] ?? 'unspecified', reason };
+function tokenFacts({ name, state, reason, breakerOpenings }: TokenStatus) {
+  return { name, state: TOKEN_STATES[state] ?? 'unspecified', reason, breaker_openings: breakerOpenings };
 }
 
 /** The words of admin.proto's SignerState, in its order. */
-const SIGNER_STATES: readonly string[] = ['unspecified', 'starting', 'ready', 'draining', 'dead'];
+const SIGNER_STATES: readonly string[] = ['unspecified', 'starting', 'ready', 'draining', 'dead', 'recovering'];
 
 function signerFacts(signer: SignerStatus) {
   return {
@@ -62,6 +63,7 @@ function signerFacts(signer: SignerStatus) {
     in_flight: signer.inFlight,
     signatures: signer.signatures,
     restarts: signer.restarts,
+    recoveries: signer.recoveries,
     last_error: signer.lastError,
   };
 }
@@ -91,7 +93,7 @@ function tokenLine(token: TokenStatus): string {
 }
 
 function signerLine(signer: SignerStatus): string {
-  const { token, pid, state, in_flight, signatures, restarts, last_error } = signerFacts(signer);
-  const last = last_error === '' ? '' : `, last ended: ${last_error}`;
-  return `  ${token} pid ${pid} ${state}, in flight ${in_flight}, signatures ${signatures}, restarts ${restarts}${last}`;
+  const { token, pid, state, in_flight, signatures, restarts, recoveries, last_error } = signerFacts(signer);
+  const last = last_error === '' ? '' : `, last error: ${last_error}`;
+  return `  ${token} pid ${pid} ${state}, in flight ${in_flight}, signatures ${signatures}, restarts ${restarts}, recoveries ${recoveries}${last}`;
 }

@@ -18,7 +18,7 @@ export function experiments(length: Length): Experiment[] {
   const gated = { turns: quick ? 5 : 7, seconds: quick ? 0.3 : 1.5 };
   const always = [
     ...KEYS.map((key) => oneSigner(key, gated)),
-    front(gated, quick),
+    front({ ...gated, seconds: quick ? 0.6 : 1.5 }, quick),
     ...KEYS.map((key) => peers(key, gated, quick)),
     keys(gated, quick ? [1, 10_000] : [1, 100, 10_000]),
     connections(gated, quick ? [10, 1000] : [1, 10, 100, 1000]),

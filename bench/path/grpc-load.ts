@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Measured } from '../measured.js';
 import type { Watch } from '../program.js';
@@ -28,30 +27,34 @@ export type GrpcNews =
 /** The process that makes the load: one for all runs, so that its code is compiled, and its CPU time is not ours. */
 export class GrpcLoad {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<number | null>;
+  /** Of the run under way. */
+  #take: (told: GrpcNews) => void = () => undefined;
 
   constructor() {
     this.#child = fork(join(import.meta.dirname, 'grpc-load-process.ts'), { execArgv: process.execArgv });
+    this.#ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.on('message', (told: GrpcNews) => this.#take(told));
   }
 
-  /** Throws when a call fails otherwise than refused as too much. */
-  async run(wish: GrpcWish, watch: Watch): Promise<Measured> {
+  /** Throws when the process has ended. */
+  run(wish: GrpcWish, watch: Watch): Promise<Measured> {
+    const measured = new Promise<Measured>((resolve) => {
+      this.#take = (told) => {
+        if (told.news === 'begin') watch.begin();
+        else if (told.news === 'end') watch.end();
+        else resolve(told.measured);
+      };
+    });
     this.#child.send(wish);
-    for (;;) {
-      const [told] = (await Promise.race([once(this.#child, 'message'), this.#death()])) as [GrpcNews];
-      if (told.news === 'begin') watch.begin();
-      else if (told.news === 'end') watch.end();
-      else return told.measured;
-    }
+    const death = this.#ended.then((code) => {
+      throw new Error(`the gRPC load ended with ${code}; its reason is above`);
+    });
+    return Promise.race([measured, death]);
   }
 
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    this.#child.disconnect();
-    await once(this.#child, 'close');
-  }
-
-  async #death(): Promise<never> {
-    const [code] = await once(this.#child, 'exit');
-    throw new Error(`the gRPC load ended with ${code}; its reason is above`);
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended;
   }
 }

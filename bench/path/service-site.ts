@@ -206,6 +206,7 @@ class Usage implements Watch {
   /** What was refused costs too, so that is counted among them. */
   with(measured: Measured): Sample {
     const answers = (measured.per_second + (measured.refused_per_second ?? 0)) * measured.seconds;
+    if (answers === 0) return { ...measured, ...this.#memory };
     const each = { front_us: this.#used.front / answers, signer_us: this.#used.signers / answers };
     return { ...measured, ...each, ...this.#memory };
   }

@@ -48,11 +48,12 @@ t.test(
     });
 
     const last = latest(first);
-    writeFileSync(pinFile, 'still-wrong-0815', { mode: 0o600 });
-    await until(() => logins() === 2, 20_000);
-    await watchTokens(t, last).is('test', 'LATCHED');
-    writeFileSync(pinFile, WRONG, { mode: 0o600 });
-    await last.logged('the PIN of the latched token has changed: it is tried');
+    const latched = () => last.log.filter(({ msg }) => msg === 'token is out of use').length;
+    for (const wrong of ['still-wrong-0815', WRONG]) {
+      const before = latched();
+      writeFileSync(pinFile, wrong, { mode: 0o600 });
+      await until(() => latched() > before, 20_000);
+    }
     writeFileSync(pinFile, token.pin, { mode: 0o600 });
     await watchTokens(t, last).is('test', 'SERVING', SIGNERS);
     t.equal(

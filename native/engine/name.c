@@ -133,7 +133,7 @@ static bool take_identity(signet__name *name, const char *text) {
            decode_hex(text, name->spki_sha256, sizeof name->spki_sha256, &name->is.spki_sha256);
 }
 
-/* RFC 3986 section 2.1; at least one byte. */
+/* RFC 3986 section 2.1; at least one byte. *decoded is set only then. */
 static bool decode_percents(signet__span value, unsigned char *bytes, size_t room, signet__span *decoded) {
     size_t len = 0;
 
@@ -145,7 +145,8 @@ static bool decode_percents(signet__span value, unsigned char *bytes, size_t roo
         bytes[len] = coded ? (unsigned char)(digit_of(text[1]) << 4 | digit_of(text[2])) : (unsigned char)*text;
         at += coded ? 3 : 1;
     }
-    *decoded = (signet__span){bytes, len};
+    if (len > 0)
+        *decoded = (signet__span){bytes, len};
     return len > 0;
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { signet } from './fixtures/command-line.js';
-import { createFaultyToken, type FaultyToken } from './fixtures/faulty-token.js';
+import { createFaultyToken } from './fixtures/faulty-token.js';
 import { recordLoad } from './fixtures/recorded-load.js';
 import { type RunningService, startService } from './fixtures/running-service.js';
 import { watchSigners } from './fixtures/signer-status.js';
@@ -16,10 +16,13 @@ const SIGNERS = 3;
 const WRONG = 'wrong-pin-4711';
 const CKF_USER_PIN_FINAL_TRY = 0x0002_0000;
 
+const token = createFaultyToken({ keys: [{ label: 'p256', type: 'p256' }] });
+t.teardown(() => token.remove());
+
 t.test(
   'goal F6: a wrong PIN costs one C_Login, over all signers and restarts, until the PIN file is another',
   async (t) => {
-    const { token, pinFile, start, logins } = siteOf(t, WRONG);
+    const { pinFile, start, logins } = siteOf(t, WRONG);
     const first = await start();
     await watchTokens(t, first).is('test', 'LATCHED');
     t.equal(logins(), 1, `one login by ${SIGNERS} signers`);
@@ -68,7 +71,7 @@ t.test(
 t.test(
   'goal F6: a PIN that is right by now is tried when somebody says so, in the service or before it starts',
   async (t) => {
-    const { token, start, logins } = siteOf(t);
+    const { start, logins } = siteOf(t);
     token.order({ fail: 'C_Login', rv: 'CKR_PIN_INCORRECT', times: 'forever' });
     const service = await start();
     await watchTokens(t, service).is('test', 'LATCHED');
@@ -94,7 +97,7 @@ t.test(
 t.test(
   'goal F6: there is no login while the token says that it is the last, and one when somebody permits it',
   async (t) => {
-    const { token, start, logins } = siteOf(t);
+    const { start, logins } = siteOf(t);
     token.order({ tokenFlags: CKF_USER_PIN_FINAL_TRY });
     const service = await start(1);
     const tokens = watchTokens(t, service);
@@ -113,11 +116,12 @@ t.test(
 );
 
 t.test('goal F6: signers log in one after the other', async (t) => {
-  const { token, start } = siteOf(t);
+  const { start } = siteOf(t);
+  const from = (token.spyLog().at(-1)?.number ?? 0) + 1;
   token.order({ latencyUs: 100_000, of: 'C_Login' });
   const service = await start(4);
   await watchTokens(t, service).is('test', 'SERVING', 4);
-  const calls = token.spyLog().filter((call) => call.function === 'C_Login');
+  const calls = token.spyLog(from).filter((call) => call.function === 'C_Login');
   t.equal(calls.length, 4);
   for (const [n, { time_us }] of calls.entries()) {
     const before = calls[n - 1];
@@ -152,21 +156,21 @@ t.test(
 const services = new Map<string, RunningService>();
 const latest = ({ folder }: RunningService) => services.get(folder) as RunningService;
 
-/** A faulty token, and services that share a folder; `pin` is what their PIN file says. */
-function siteOf(t: Test, pin?: string) {
-  const token: FaultyToken = createFaultyToken({ keys: [{ label: 'p256', type: 'p256' }] });
-  t.teardown(() => token.remove());
-  const pinFile = join(token.folder, 'pin-of-the-service');
-  writeFileSync(pinFile, pin ?? token.pin, { mode: 0o600 });
-  const configured = { tokenConfig: (changes = {}) => token.tokenConfig({ pin_file: pinFile, ...changes }) };
+/** A PIN file of its own, and services that share a folder; `pin` is what the file says. */
+function siteOf(t: Test, pin = token.pin) {
+  token.order({ clear: true });
+  const before = token.counters('C_Login').calls;
   const folder = mkdtempSync(join(tmpdir(), 'signet-F6-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const pinFile = join(folder, 'pin-of-the-service');
+  writeFileSync(pinFile, pin, { mode: 0o600 });
+  const configured = { tokenConfig: (changes = {}) => token.tokenConfig({ pin_file: pinFile, ...changes }) };
   const start = async (signers = SIGNERS) => {
     const service = await startService(t, configured, { signers, folder });
     services.set(folder, service);
     return service;
   };
-  return { token, pinFile, start, logins: () => token.counters('C_Login').calls };
+  return { pinFile, start, logins: () => token.counters('C_Login').calls - before };
 }
 
 function command({ configFile }: RunningService, ...words: string[]) {

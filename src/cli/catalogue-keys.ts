@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import type { Key } from '../gen/signet/v1/keys.js';
 import type { KeyName } from '../key-name.js';
 import { describeKeyName } from '../key-name.js';
 import type { ServedKey } from '../keys/served-key.js';
@@ -8,8 +9,7 @@ import { readFile } from './files.js';
 
 /** The one key of that name in the catalogue file that a service wrote. Throws CliError not_found. */
 export async function keyInCatalogue(file: string, name: KeyName): Promise<ServedKey> {
-  const { Catalogue } = await import('../gen/signet/v1/keys.js');
-  const found = Catalogue.decode(readFile(file)).keys.filter((key) => {
+  const found = (await keysInCatalogue(file)).filter((key) => {
     if (name.by === 'label') return key.label === name.value;
     return (name.by === 'id' ? key.id : key.spkiSha256).toString('hex') === name.value;
   });
@@ -23,6 +23,12 @@ export async function keyInCatalogue(file: string, name: KeyName): Promise<Serve
     'not_found',
     `the catalogue ${file} has ${what} ${describeKeyName(name)}; or name its public key with --spki`,
   );
+}
+
+/** All keys of the catalogue file. */
+export async function keysInCatalogue(file: string): Promise<Key[]> {
+  const { Catalogue } = await import('../gen/signet/v1/keys.js');
+  return Catalogue.decode(readFile(file)).keys;
 }
 
 /** A key of that name whose public key is in a file: PEM (a certificate too), or a SubjectPublicKeyInfo in DER. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ExitWord } from './exit-codes.js';
 
 /** What a command sees of the world: stdout is data, stderr is talk. */
 export interface Cli {
@@ -18,6 +19,18 @@ export interface GlobalOptions {
 export interface Answer {
   readonly data: unknown;
   readonly text: string | Uint8Array;
+  /** How the command ends all the same; `ok` if nothing is said. */
+  readonly exit?: ExitWord;
+}
+
+/** Thrown when all has been said. */
+export class EndsWith extends Error {
+  readonly word: ExitWord;
+
+  constructor(word: ExitWord) {
+    super(word);
+    this.word = word;
+  }
 }
 
 export type Work<Options> = (options: Options & GlobalOptions, cli: Cli) => Promise<Answer | undefined>;
@@ -29,6 +42,7 @@ export function act<Options>(command: Command, cli: Cli, work: Work<Options>): v
     const answer = await work(options, cli);
     if (answer === undefined) return;
     cli.stdout.write(options.json === true ? `${JSON.stringify(answer.data)}\n` : answer.text);
+    if (answer.exit !== undefined && answer.exit !== 'ok') throw new EndsWith(answer.exit);
   });
 }
 

@@ -12,14 +12,23 @@ export interface TokenOptions extends GlobalOptions {
 
 /** The configuration file that holds: `--config`, SIGNET_CONFIG, or the first default that exists. */
 export function configFileOf(options: GlobalOptions, cli: Cli): string {
-  const named = options.config ?? (cli.env.SIGNET_CONFIG || undefined);
-  const file = named ?? DEFAULT_CONFIG_FILES.find((candidate) => existsSync(candidate));
+  const file = findConfigFile(options, cli);
   if (file !== undefined) return resolve(file);
   const places = DEFAULT_CONFIG_FILES.join(' and ');
   throw new CliError(
     'configuration',
     `no configuration in ${places}: name one with --config, or make one with \`signet init\``,
   );
+}
+
+/** Whether there is one; the commands that say so work without. */
+export function hasConfig(options: GlobalOptions, cli: Cli): boolean {
+  return findConfigFile(options, cli) !== undefined;
+}
+
+function findConfigFile(options: GlobalOptions, cli: Cli): string | undefined {
+  const named = options.config ?? (cli.env.SIGNET_CONFIG || undefined);
+  return named ?? DEFAULT_CONFIG_FILES.find((candidate) => existsSync(candidate));
 }
 
 const DEFAULT_CONFIG_FILES = ['signet.yaml', '/etc/signet/signet.yaml'] as const;
@@ -46,9 +55,7 @@ export async function useToken<T>(
   ]);
   const pin = await asConfiguration(() => readPin(token));
   // Whoever makes the folder owns it, and that is to be the service.
-  const latch = existsSync(config.state_dir)
-    ? await asConfiguration(() => new LatchFile(config.state_dir))
-    : undefined;
+  const latch = existsSync(config.state_dir) ? await asConfiguration(() => new LatchFile(config.state_dir)) : undefined;
   return withToken(token, pin, (session) => work(session, config), latch);
 }
 

@@ -10,7 +10,7 @@ import { registerCertsIssue } from './commands/certs-issue.js';
 import { registerCertsSelfSign } from './commands/certs-self-sign.js';
 import { registerCheck } from './commands/check.js';
 import { registerClientsAdd } from './commands/clients-add.js';
-import { registerConfigNginx } from './commands/config-nginx.js';
+import { registerConfigServers } from './commands/config-servers.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerDrain } from './commands/drain.js';
 import { registerInit } from './commands/init.js';
@@ -52,7 +52,7 @@ export function createProgram(cli: Cli): Command {
   registerVerify(program, cli);
 
   const config = program.command('config').description('configuration of other programs');
-  registerConfigNginx(config, cli);
+  registerConfigServers(config, cli);
 
   const token = program.command('token').description('the tokens of the service');
   registerTokenDrain(token, cli);

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import type { Cli } from './cli.js';
+import { type Cli, EndsWith } from './cli.js';
 import { CliError } from './cli-error.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { createProgram } from './program.js';
@@ -12,6 +12,7 @@ export async function runCli(args: readonly string[], cli: Cli): Promise<number>
   } catch (thrown) {
     // --help and --version leave this way as well.
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT_CODES.ok.code;
+    if (thrown instanceof EndsWith) return EXIT_CODES[thrown.word].code;
     return reportError(thrown, args, cli);
   }
 }

@@ -1,11 +1,10 @@
-import { constants, verify as verifySignature } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Algorithm } from '../../algorithms.js';
-import type { PublicKey } from '../../public-key.js';
 import { act, type Cli, talk } from '../cli.js';
 import { CliError } from '../cli-error.js';
 import { configOf } from '../configured.js';
 import { readFile, readInput } from '../files.js';
+import { isGenuine } from '../is-genuine.js';
 import { type KeyOptions, requireKeyOption, socketOption } from '../key-options.js';
 import { schemeOption } from '../scheme-option.js';
 import { algorithmFor } from './sign.js';
@@ -40,13 +39,6 @@ async function verify(options: Options, cli: Cli) {
 }
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
-
-function isGenuine(key: PublicKey, algorithm: Algorithm, message: Buffer, signature: Buffer): boolean {
-  const padding = algorithm.padding === 'pss' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING;
-  const keyAndPadding =
-    key.type === 'rsa' ? { key: key.keyObject, padding, saltLength: algorithm.digestBytes } : { key: key.keyObject };
-  return verifySignature(algorithm.hash, message, keyAndPadding, signature);
-}
 
 /** Text of base64 only is what `signet sign` prints. No raw signature of ours is: it would have to be all letters by chance. */
 function signatureOf(content: Buffer): Buffer {

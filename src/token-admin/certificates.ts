@@ -4,6 +4,7 @@ import { Certificate } from '@peculiar/asn1-x509';
 import graphene from 'graphene-pk11';
 import pkcs11 from 'pkcs11js';
 import { SignetError } from '../errors.js';
+import { publicKeyFromKeyObject } from '../public-key.js';
 import { idOf } from './key-templates.js';
 import { destroyQuietly, requireKept, untilWhole } from './object-damaged.js';
 import type { Session } from './open-token.js';
@@ -51,9 +52,11 @@ export function servedChain(chain: readonly X509Certificate[]): readonly X509Cer
   return chain.filter((certificate, i) => i === 0 || !isSelfSigned(certificate));
 }
 
-/** SHA-256 of the certificate's SubjectPublicKeyInfo, hexadecimal. */
-export function spkiSha256Of(certificate: X509Certificate): string {
-  const spki = certificate.publicKey.export({ format: 'der', type: 'spki' });
+/** SHA-256 of the SubjectPublicKeyInfo that the service knows the certificate's key by, hexadecimal. */
+export function spkiSha256Of({ publicKey }: X509Certificate): string {
+  // A certificate of type RSASSA-PSS is for a key whose identity says rsaEncryption.
+  if (publicKey.asymmetricKeyType === 'rsa-pss') return publicKeyFromKeyObject(publicKey).spkiSha256;
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
   return createHash('sha256').update(spki).digest('hex');
 }
 

@@ -149,6 +149,16 @@ t.test(
       [],
       `${load.answers.length} were signed by the one that was left`,
     );
+
+    token.order({ revoke: 'CKR_SESSION_HANDLE_INVALID' });
+    const after = await recordLoad(t, service, { callers: 1, timeoutMs: 10_000 });
+    await after.more(2);
+    await after.stop();
+    t.match(after.answers.at(-1), { error: /UNAVAILABLE.*out of use \(test is latched\)/ });
+    t.equal(logins(), SIGNERS + 1, 'nor does the one that was left try it, when its session is gone');
+    writeFileSync(pinFile, token.pin, { mode: 0o600 });
+    await watchTokens(t, service).is('test', 'SERVING', SIGNERS);
+    t.equal(logins(), 2 * SIGNERS + 1);
   },
 );
 

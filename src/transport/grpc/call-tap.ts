@@ -8,17 +8,19 @@ import {
 } from '@grpc/grpc-js';
 
 /**
- * grpc-js at one level below its streams, by its public interceptors, for two things that its handlers cannot do:
+ * grpc-js at one level below its streams, by its public interceptors, for three things that its handlers cannot do:
  *
  * - its Writable sends a message only when the one before it is on the socket: one write(2) and one turn of the event loop per
  *   answer. `callUnder` gives a stream's handler the call itself, where messages can be sent at once, which HTTP/2 then
  *   writes together;
- * - the handler of a unary call runs when its message has come; a caller that sends none would hold the call for ever.
+ * - the handler of a unary call runs when its message has come; a caller that sends none would hold the call for ever;
+ * - a call that is taken back before its message was read is seen by no handler at all.
  */
-export function callTap(messageTimeoutMs: number): ServerInterceptor {
+export function callTap(messageTimeoutMs: number, takenBack: (peer: string) => void): ServerInterceptor {
   return (method, call) => {
-    if (method.path.startsWith('/grpc.reflection.')) return call as ServerInterceptingCall;
-    return method.requestStream ? new TappedCall(call) : new TimedCall(call, messageTimeoutMs);
+    if (method.path.startsWith('/grpc.reflection.')) return new WatchedCall(call, takenBack);
+    if (method.requestStream) return new TappedCall(call, takenBack);
+    return new TimedCall(call, takenBack, messageTimeoutMs);
   };
 }
 
@@ -32,40 +34,73 @@ const CALLS = new WeakMap<Metadata, Call>();
 
 type Listener = Parameters<Call['start']>[0];
 
-class TappedCall extends ServerInterceptingCall {
-  readonly #call: Call;
+class WatchedCall extends ServerInterceptingCall {
+  protected readonly call: Call;
+  readonly #takenBack: (peer: string) => void;
+  /** Asked for now: a call that has ended does not know it any more. */
+  readonly #peer: string;
+  readonly #openedMs = Date.now();
+  #answered = false;
 
-  constructor(call: Call) {
+  constructor(call: Call, takenBack: (peer: string) => void) {
     super(call);
-    this.#call = call;
+    this.call = call;
+    this.#takenBack = takenBack;
+    this.#peer = call.getPeer();
   }
 
   override start(listener: Listener): void {
-    this.#call.start({
+    this.call.start({
+      onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
+      onReceiveMessage: (message) => listener.onReceiveMessage(message),
+      onReceiveHalfClose: () => listener.onReceiveHalfClose(),
+      onCancel: () => this.cancelled(listener),
+    });
+  }
+
+  override sendStatus(status: Parameters<Call['sendStatus']>[0]): void {
+    this.#answered = true;
+    super.sendStatus(status);
+  }
+
+  /** Comes at the end of every call. A caller whose time was over, or nearly, has not taken the call back. */
+  protected cancelled(listener: Listener): void {
+    if (!this.#answered) {
+      const allowedMs = Number(this.call.getDeadline()) - this.#openedMs;
+      if (Date.now() - this.#openedMs < allowedMs * EARLY_SHARE) this.#takenBack(this.#peer);
+    }
+    listener.onCancel();
+  }
+}
+
+/** Part of a call's time; clocks and the network differ by less than the rest. */
+const EARLY_SHARE = 0.5;
+
+class TappedCall extends WatchedCall {
+  override start(listener: Listener): void {
+    this.call.start({
       onReceiveMetadata: (metadata) => {
-        CALLS.set(metadata, this.#call);
+        CALLS.set(metadata, this.call);
         listener.onReceiveMetadata(metadata);
       },
       onReceiveMessage: (message) => listener.onReceiveMessage(message),
       onReceiveHalfClose: () => listener.onReceiveHalfClose(),
-      onCancel: () => listener.onCancel(),
+      onCancel: () => this.cancelled(listener),
     });
   }
 }
 
-class TimedCall extends ServerInterceptingCall {
-  readonly #call: Call;
+class TimedCall extends WatchedCall {
   readonly #timeoutMs: number;
 
-  constructor(call: Call, timeoutMs: number) {
-    super(call);
-    this.#call = call;
+  constructor(call: Call, takenBack: (peer: string) => void, timeoutMs: number) {
+    super(call, takenBack);
     this.#timeoutMs = timeoutMs;
   }
 
   override start(listener: Listener): void {
     const timer = setTimeout(() => this.#late(), this.#timeoutMs);
-    this.#call.start({
+    this.call.start({
       onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
       onReceiveMessage: (message) => listener.onReceiveMessage(message),
       onReceiveHalfClose: () => {
@@ -74,13 +109,13 @@ class TimedCall extends ServerInterceptingCall {
       },
       onCancel: () => {
         clearTimeout(timer);
-        listener.onCancel();
+        this.cancelled(listener);
       },
     });
   }
 
   #late(): void {
     const details = `expected the whole request within ${this.#timeoutMs} ms; it did not come; send it at once`;
-    this.#call.sendStatus({ code: status.DEADLINE_EXCEEDED, details });
+    this.sendStatus({ code: status.DEADLINE_EXCEEDED, details });
   }
 }

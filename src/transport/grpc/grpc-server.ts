@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { Caller } from '../../caller.js';
+import { type Caller, describeCaller } from '../../caller.js';
 import type { Limits, RoleSocketConfig, TcpConfig } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import { FRAME_BYTES_MAX } from '../conversation.js';
@@ -9,6 +9,7 @@ import { type PeerCredentials, unixCaller } from '../peer.js';
 import { type Listener, listenUnix } from '../unix-listener.js';
 import { callTap } from './call-tap.js';
 import { whenPrefaced } from './preface.js';
+import { ResetWatch } from './reset-watch.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 
 /** What a call tells of its caller. */
@@ -31,6 +32,9 @@ export class GrpcServer<Peer> {
   /** In the order of the configuration. */
   readonly #tlsListeners: TlsListener[] = [];
   readonly #peers = new Map<string, Peer>();
+  readonly #callers = new Map<string, { readonly caller: Caller; readonly socket: Socket }>();
+  readonly #resets = new ResetWatch();
+  #held = 0;
   readonly #sockets = new Set<Socket>();
   #connections = 0;
   #draining = false;
@@ -40,7 +44,7 @@ export class GrpcServer<Peer> {
     this.#limits = limits;
     this.#log = log;
     this.#identify = identify;
-    this.server = new Server(serverOptions(limits));
+    this.server = new Server(serverOptions(limits, (peer) => this.#takenBack(peer)));
     // TLS, where there is some, is done before grpc-js sees the connection.
     this.#injector = this.server.createConnectionInjector(ServerCredentials.createInsecure());
   }
@@ -113,6 +117,7 @@ export class GrpcServer<Peer> {
       socket.destroy();
       return;
     }
+    if (this.#resets.isBarred(caller, performance.now())) return this.#hold(socket);
     const name = `connection-${++this.#connections}`;
     Object.defineProperty(socket, 'remoteAddress', { value: name });
     Object.defineProperty(socket, 'remotePort', { value: undefined });
@@ -120,14 +125,39 @@ export class GrpcServer<Peer> {
       name,
       this.#identify(caller, () => socket.destroy()),
     );
+    this.#callers.set(name, { caller, socket });
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#peers.delete(name);
+      this.#callers.delete(name);
       this.#sockets.delete(socket);
     });
     whenPrefaced(socket, this.#limits.hello_timeout_ms, () => {
       if (!socket.destroyed) this.#injector.injectConnection(socket);
+    });
+  }
+
+  /** Called for every call that its caller takes back early, except when the whole connection has gone. */
+  #takenBack(name: string): void {
+    const { caller, socket } = this.#callers.get(name) ?? {};
+    if (!caller || !socket || socket.destroyed || !this.#resets.note(caller, performance.now())) return;
+    this.#log.warn(
+      { caller: describeCaller(caller) },
+      'connection cut: its caller takes calls back faster than they are made',
+    );
+    socket.destroy();
+  }
+
+  /** A caller who is barred and comes again at once is not told so at once, or it would come again and again. */
+  #hold(socket: Socket): void {
+    socket.on('error', () => undefined);
+    if (this.#held >= HELD_MAX) return void socket.destroy();
+    this.#held++;
+    const timer = setTimeout(() => socket.destroy(), HOLD_MS);
+    socket.on('close', () => {
+      this.#held--;
+      clearTimeout(timer);
     });
   }
 
@@ -153,8 +183,12 @@ const CONNECTION_AGE_MS = 3_600_000;
 /** No SignStream may live longer than this; its caller opens the next one on the same connection or a new one. */
 export const STREAM_AGE_MS = 1_800_000;
 
+/** Callers who are barred are held so long, and so many of them. */
+const HOLD_MS = 1_000;
+const HELD_MAX = 64;
+
 /** All that grpc-js does not limit by itself. */
-function serverOptions(limits: Limits) {
+function serverOptions(limits: Limits, takenBack: (peer: string) => void) {
   return {
     'grpc.max_concurrent_streams': limits.in_flight_per_connection_max,
     'grpc-node.max_session_memory': SESSION_MEMORY_MB,
@@ -166,6 +200,6 @@ function serverOptions(limits: Limits) {
     'grpc.max_connection_age_ms': CONNECTION_AGE_MS,
     'grpc.max_connection_age_grace_ms': STREAM_AGE_MS + limits.drain_timeout_ms,
     'grpc.enable_channelz': 0,
-    interceptors: [callTap(limits.frame_timeout_ms)],
+    interceptors: [callTap(limits.frame_timeout_ms, takenBack)],
   };
 }

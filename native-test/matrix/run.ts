@@ -1,0 +1,45 @@
+/**
+ * The tests of all programs. TAP on stdout.
+ *
+ *     run.ts quick            what is in `make test`
+ *     run.ts long             what is in `make test-long`
+ *     run.ts --write          all cells of the matrix, and then writes the tables of docs/programs.md and README.md
+ *     run.ts quick|long WORD  only programs whose name has the word; or one of the parts: printed, lives, async
+ */
+import { cellsOf, KEY_KINDS, keysOf } from './cells.js';
+import { tryHaproxyAsync } from './haproxy-async.js';
+import { LIVES_KEYS, tryLives } from './lives.js';
+import { checkPages, tryPrograms, writePages } from './matrix.js';
+import { PRINTED_KEYS, tryPrinted } from './printed.js';
+import { stopAll } from './processes.js';
+import { PROGRAMS } from './programs.js';
+import { Site } from './site.js';
+import { anyFailed, end } from './tap.js';
+
+const TURNS_QUICK = 5;
+const TURNS_LONG = 100;
+
+const [length = 'quick', word = ''] = process.argv.slice(2);
+const writes = length === '--write';
+const isQuick = length === 'quick';
+const programs = PROGRAMS.filter(({ rows }) => rows.some(({ program }) => program.toLowerCase().includes(word)));
+const wants = (part: string) => !writes && (word === '' || word === part);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => stopAll().finally(() => process.exit(1)));
+const rows = programs.flatMap((program) => program.rows);
+const needed = new Set([...keysOf(cellsOf(rows, isQuick)), ...LIVES_KEYS, ...PRINTED_KEYS]);
+const site = await Site.make(KEY_KINDS.filter((kind) => needed.has(kind)));
+try {
+  await site.startService();
+  await tryPrograms(site, programs, isQuick);
+  if (writes && !anyFailed()) writePages();
+  if (word === '') checkPages(isQuick);
+  if (wants('printed')) await tryPrinted(site);
+  if (wants('lives')) await tryLives(site, isQuick ? TURNS_QUICK : TURNS_LONG);
+  if (wants('async')) await tryHaproxyAsync(site);
+} finally {
+  await stopAll();
+  await site.remove();
+}
+end();

@@ -37,6 +37,10 @@ export function registerConfigServers(parent: Command, cli: Cli): void {
 
 function registerNginx(parent: Command, cli: Cli): void {
   const command = siteOptions(serverOptions(described(parent, 'nginx', "NGINX's"), '/etc/signet/www.crt'))
+    .option(
+      '--engine <key>',
+      'the key by its name in the OpenSSL engine, such as label_www, instead of the reference PEM',
+    )
     .option('--async', 'it goes on with other connections while a signature is made', false)
     .option('--library <file>', 'the preload library', installedOrBuilt('signet_async.so', PRELOAD_PLACES));
   prints<CommonOptions & NginxWish>(command, cli, (options, host) => {

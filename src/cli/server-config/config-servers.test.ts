@@ -30,6 +30,15 @@ t.test('--async gives NGINX the preload library, and says so if it is not there'
   t.match(stderr, `${library} is not there`);
 });
 
+t.test('--engine names the key instead of a file, and NGINX gets an openssl.cnf with the engine', async (t) => {
+  const { code, stdout } = await signet(['config', 'nginx', '--engine', 'pkcs11:object=www;type=private']);
+  t.equal(code, 0);
+  t.match(stdout, 'ssl_certificate_key "engine:signet:pkcs11:object=www;type=private";\n');
+  t.match(stdout, /engine_id = signet\ndynamic_path = .*signet.so\nSOCKETS = .*\nCATALOGUE = .*\ninit = 1\n/);
+  t.notMatch(stdout, 'reference PEM');
+  t.notMatch(stdout, 'providers =');
+});
+
 t.test('HAProxy does not wait unless it is told to, and sees the sockets where it locks itself up', async (t) => {
   const { stdout } = await signet(['config', 'haproxy', '--chroot', '/var/lib/haproxy']);
   t.match(stdout, 'BindPaths=/run/signet:/var/lib/haproxy/run/signet\n');
@@ -47,4 +56,10 @@ t.test('the default of the sockets is the one of the native client', async (t) =
   const header = readFileSync(new URL('../../../native/client/signet_client.h', import.meta.url), 'utf8');
   const [, path] = /SIGNET_SOCKETS_DEFAULT "(.*)"/.exec(header) ?? [];
   t.match((await signet(['config', 'openssl'])).stdout, `sockets = ${path}\n`);
+});
+
+t.test('the default of the catalogue is the one of the native reader', async (t) => {
+  const header = readFileSync(new URL('../../../native/catalogue/catalogue.h', import.meta.url), 'utf8');
+  const [, path] = /SIGNET__CATALOGUE_DEFAULT "(.*)"/.exec(header) ?? [];
+  t.match((await signet(['config', 'nginx', '--engine', 'www'])).stdout, `CATALOGUE = ${path}\n`);
 });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../../config/schema.js';
 import type { Cli, GlobalOptions } from '../cli.js';
 import { configOf, hasConfig } from '../configured.js';
 
@@ -7,6 +8,10 @@ import { configOf, hasConfig } from '../configured.js';
 export interface Host {
   /** The OpenSSL provider. */
   readonly provider: string;
+  /** The OpenSSL engine. */
+  readonly engine: string;
+  /** Where the service lists its keys, for those that the engine takes by name. */
+  readonly catalogue: string;
   /** Unix sockets of the service, in the order in which they are tried. */
   readonly sockets: readonly string[];
   /** The openssl.cnf of the system, if there is one. */
@@ -21,15 +26,26 @@ const PROVIDERS = [
   '/usr/lib/signet/signet.so',
   '/usr/local/lib/ossl-modules/signet.so',
 ];
+/** Where OpenSSL looks for engines. */
+const ENGINES = [
+  ...ARCHITECTURES.map((name) => `/usr/lib/${name}/engines-3/signet.so`),
+  '/usr/lib64/engines-3/signet.so',
+  '/usr/local/lib/engines-3/signet.so',
+];
 const SYSTEM_CONFS = ['/etc/ssl/openssl.cnf', '/etc/pki/tls/openssl.cnf', '/usr/local/ssl/openssl.cnf'];
 /** SIGNET_SOCKETS_DEFAULT of native/client/signet_client.h. */
 const SOCKET = '/run/signet/web.sock';
+/** SIGNET__CATALOGUE_DEFAULT of native/catalogue/catalogue.h. */
+const CATALOGUE = '/run/signet/catalogue.pb';
 
 /** `sockets` as the caller named them; else the first role's of the configuration, if there is one; else the default. */
 export async function hostOf(options: GlobalOptions & { sockets?: string }, cli: Cli): Promise<Host> {
+  const config = hasConfig(options, cli) ? await configOf(options, cli) : undefined;
   return {
     provider: installedOrBuilt('signet.so', PROVIDERS),
-    sockets: options.sockets?.split(':') ?? (await configuredSockets(options, cli)),
+    engine: installedOrBuilt('engines/signet.so', ENGINES),
+    catalogue: config?.catalogue_file ?? CATALOGUE,
+    sockets: options.sockets?.split(':') ?? configuredSockets(config),
     systemConf: systemConf(),
   };
 }
@@ -40,9 +56,7 @@ export function installedOrBuilt(name: string, places: readonly string[]): strin
   return places.find((place) => existsSync(place)) ?? built;
 }
 
-async function configuredSockets(options: GlobalOptions, cli: Cli): Promise<readonly string[]> {
-  if (!hasConfig(options, cli)) return [SOCKET];
-  const { sockets } = await configOf(options, cli);
+function configuredSockets({ sockets }: Pick<Config, 'sockets'> = { sockets: [] }): readonly string[] {
   const paths = sockets.filter(({ role }) => role === sockets[0]?.role).map(({ path }) => path);
   return paths.length > 0 ? paths : [SOCKET];
 }

@@ -25,7 +25,7 @@ sockets = ${sockets.join(':')}
 }
 
 /** The last `openssl_conf` counts, and `[default]` is the section of what stands before all sections. */
-function systemPart(systemConf: Host['systemConf']): string {
+export function systemPart(systemConf: Host['systemConf']): string {
   if (systemConf === undefined) return 'openssl_conf = signet_init\n\n';
   return `# Everything else as the system has it.
 .include ${systemConf.path}
@@ -37,7 +37,7 @@ openssl_conf = signet_init
 }
 
 /** The system's settings of TLS, such as the least version. */
-function sslConf(systemText: string): string {
+export function sslConf(systemText: string): string {
   const [, section] = /^[ \t]*ssl_conf[ \t]*=[ \t]*(\w+)/m.exec(systemText) ?? [];
   return section === undefined ? '' : `ssl_conf = ${section}\n`;
 }

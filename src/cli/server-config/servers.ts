@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ConfigFile } from './config-file.js';
+import { engineConf } from './engine-conf.js';
 import type { Host } from './host.js';
 import { opensslConf } from './openssl-conf.js';
 import { dropIn } from './systemd-drop-in.js';
@@ -22,6 +23,8 @@ export interface SiteWish extends Wish {
 }
 
 export interface NginxWish extends SiteWish {
+  /** The key's name in the OpenSSL engine, such as `label_www`; undefined: the reference PEM. */
+  readonly engine: string | undefined;
   /** Whether it goes on while a signature is made, by the preload library. */
   readonly async: boolean;
   readonly library: string;
@@ -38,7 +41,7 @@ export function nginxFiles(wish: NginxWish, host: Host): ConfigFile[] {
   const variables: [string, string][] = [['OPENSSL_CONF', wish.opensslConf]];
   if (wish.async) variables.push(['LD_PRELOAD', wish.library]);
   return [
-    opensslConf(wish.opensslConf, host),
+    wish.engine === undefined ? opensslConf(wish.opensslConf, host) : engineConf(wish.opensslConf, host),
     dropIn('nginx', variables),
     {
       part: 'environment',
@@ -55,13 +58,16 @@ export function nginxFiles(wish: NginxWish, host: Host): ConfigFile[] {
   ];
 }
 
-function nginxServer({ name, certificate, keyFile, port, application }: SiteWish): string {
+function nginxServer({ name, certificate, keyFile, engine, port, application }: NginxWish): string {
+  const key =
+    engine === undefined
+      ? `# The reference PEM: "signet keys export --reference".\n    ssl_certificate_key ${keyFile};`
+      : `# No file: the engine finds the key by its name ("signet keys list").\n    ssl_certificate_key "engine:signet:${engine}";`;
   return `server {
     listen ${port} ssl;
     server_name ${name};
     ssl_certificate ${certificate};
-    # The reference PEM: "signet keys export --reference".
-    ssl_certificate_key ${keyFile};
+    ${key}
     ssl_protocols TLSv1.2 TLSv1.3;
     # Static RSA needs a decryption, which no service of Signet's does.
     ssl_ciphers HIGH:!aNULL:!MD5:!kRSA;

@@ -1,6 +1,9 @@
 #!/bin/bash
 # Every command of openssl that takes a key, with keys of every kind in a token, through a real service: each cell is a
 # signature or a handshake that plain OpenSSL verifies. Its lines read "openssl COMMAND: KIND: WAY OF NAMING".
+#
+#   SIGNET_TEST_MODULE    another build of the provider than build/native/signet.so
+#   SIGNET_TEST_PRELOAD   a library that it needs in the program, such as a sanitizer's
 source "$(dirname "${BASH_SOURCE[0]}")/../pkcs11/site.sh"
 
 make_reference="${1:?build folder}/make_reference"
@@ -14,6 +17,7 @@ given_a_site_with_every_kind() {
   grep -q 'tls12-server, digest\]' "$dir/signet.yaml" || give_up "the site grants no digest"
   for kind in rsa3072 rsa4096 p384 p521 ed25519; do signet "$dir" keys generate --type "$kind" --label "www-$kind" >>"$dir/site.log" 2>&1; done
   signet "$dir" keys generate --type rsa2048 --label www-pss >>"$dir/site.log" 2>&1
+  sed -i "s|^module = .*|module = ${SIGNET_TEST_MODULE:-$provider}|" "$dir/openssl.cnf"
   printf 'catalogue = %s/run/catalogue\ntimeout_ms = 10000\n[req]\ndistinguished_name = dn\n[dn]\n' "$dir" >>"$dir/openssl.cnf"
   printf 'openssl_conf = init\n[init]\nproviders = list\n[list]\ndefault = d\n[d]\nactivate = 1\n[req]\ndistinguished_name = dn\n[dn]\n' >"$dir/plain.cnf"
 }
@@ -35,8 +39,10 @@ given_files_of_every_kind() {
   cat "$dir"/web/*.crt >"$dir/web/all.crt"
 }
 
-ours() { OPENSSL_CONF="$dir/openssl.cnf" openssl "$@"; }
-plain() { OPENSSL_CONF="$dir/plain.cnf" openssl "$@"; }
+ours() { env "${environment_of_ours[@]}" openssl "$@"; }
+plain() { env "${environment_of_plain[@]}" openssl "$@"; }
+environment_of_ours=("OPENSSL_CONF=$dir/openssl.cnf" "LD_PRELOAD=${SIGNET_TEST_PRELOAD:-}")
+environment_of_plain=("OPENSSL_CONF=$dir/plain.cnf")
 
 hash_of() {
   case $1 in
@@ -127,11 +133,11 @@ run_s_client() {
 
 # serve WHOSE NAME ARG…: sets $server and $port. The test's subshell ends it.
 serve() {
-  local whose=$1
+  local -n environment="environment_of_$1"
   shift 2
   : >server.log
   trap 'stop "${server:-}"' EXIT
-  OPENSSL_CONF="$(conf_of "$whose")" openssl s_server -accept 127.0.0.1:0 -CAfile "$dir/web/all.crt" -www "$@" >server.log 2>&1 &
+  env "${environment[@]}" openssl s_server -accept 127.0.0.1:0 -CAfile "$dir/web/all.crt" -www "$@" >server.log 2>&1 &
   server=$!
   wait_until $site_patience_s "openssl s_server: $(cat server.log)" server_listens
 }
@@ -141,13 +147,11 @@ server_listens() {
   port=$(sed -n 's/^ACCEPT 127.0.0.1:\([0-9]*\).*/\1/p' server.log) && [[ -n "$port" ]]
 }
 
-conf_of() { if [[ $1 == ours ]]; then echo "$dir/openssl.cnf"; else echo "$dir/plain.cnf"; fi; }
-
 # A page comes, so both sides are content.
 shakes_hands() {
-  local whose=$1
+  local -n environment="environment_of_$1"
   shift
-  printf 'GET / HTTP/1.0\r\n\r\n' | OPENSSL_CONF="$(conf_of "$whose")" timeout 20 openssl s_client -connect "127.0.0.1:$port" \
+  printf 'GET / HTTP/1.0\r\n\r\n' | timeout 20 env "${environment[@]}" openssl s_client -connect "127.0.0.1:$port" \
     -CAfile "$dir/web/all.crt" -partial_chain -verify_return_error -ign_eof "$@" >client.log 2>&1
   grep -q 'HTTP/1.0 200' client.log && return 0
   cat client.log server.log

@@ -23,7 +23,6 @@ const [length = 'quick', word = ''] = process.argv.slice(2);
 const writes = length === '--write';
 const isQuick = length === 'quick';
 const programs = PROGRAMS.filter(({ rows }) => rows.some(({ program }) => program.toLowerCase().includes(word)));
-const wants = (part: string) => !writes && (word === '' || word === part);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => stopAll().finally(() => process.exit(1)));
@@ -35,11 +34,18 @@ try {
   await tryPrograms(site, programs, isQuick);
   if (writes && !anyFailed()) writePages();
   if (word === '') checkPages(isQuick);
-  if (wants('printed')) await tryPrinted(site);
-  if (wants('lives')) await tryLives(site, isQuick ? TURNS_QUICK : TURNS_LONG);
-  if (wants('async')) await tryHaproxyAsync(site);
+  await part('printed', () => tryPrinted(site));
+  await part('lives', () => tryLives(site, isQuick ? TURNS_QUICK : TURNS_LONG));
+  await part('async', () => tryHaproxyAsync(site));
 } finally {
   await stopAll();
   await site.remove();
 }
 end();
+
+async function part(name: string, work: () => Promise<void>): Promise<void> {
+  if (writes || (word !== '' && word !== name)) return;
+  const from = performance.now();
+  await work();
+  console.log(`# ${name}: ${((performance.now() - from) / 1000).toFixed(1)} s`);
+}

@@ -46,6 +46,7 @@ export function longSuites(): Suite[] {
   return [
     millionMessages(),
     ...longTests(),
+    ...nativeTests('long', LONG_LIMIT_S),
     ...nativeTests('sanitize', LONG_LIMIT_S),
     ...nativeTests('valgrind', LONG_LIMIT_S),
     ...nativeTests('fuzz', LONG_LIMIT_S, { FUZZ_SECONDS: '60' }),

@@ -24,6 +24,7 @@ main() {
   stop "$service_pid" KILL
   given_a_service
   it "after a restart of the service it works without a reload" then_pages_come
+  it "signet config nginx --engine prints what NGINX takes" printed_configuration_works
   stop "$nginx_pid" QUIT
   it "nothing is to be remarked on in the log" then_nothing_is_wrong
   sed -i 's/label_www-ec/label_www-nobody/' "$dir/nginx.conf"
@@ -128,6 +129,21 @@ reload_times() {
 
 resident_kb() {
   awk '/^VmRSS:/ { print $2 }' "/proc/$nginx_pid/status"
+}
+
+# In a folder of its own, with its own NGINX.
+printed_configuration_works() {
+  local part own="$dir/printed"
+  mkdir -p "$own/web/tmp"
+  for part in openssl server; do
+    signet "$dir" config nginx --engine label_www-ec --certificate "$dir/web/ec.crt" --name ec.signet.test --port "$https_port" \
+      --part $part >"$own/$part"
+  done
+  mv "$own/openssl" "$own/openssl.cnf"
+  mv "$own/server" "$own/web/printed.server"
+  nginx_server() { :; }
+  nginx_conf "$own"
+  nginx_run "$own" -t
 }
 
 then_nothing_is_wrong() {

@@ -5,7 +5,7 @@ import type { Host } from './host.js';
  * openssl.cnf with the provider: `default` first and active by name, for as soon as one provider is named, only those that are named are active. What
  * else the system's own file says holds too (config(5)).
  */
-export function opensslConf(path: string, { provider, sockets, systemConf }: Host): ConfigFile {
+export function opensslConf(path: string, { provider, sockets, catalogue, systemConf }: Host): ConfigFile {
   const text = `${systemPart(systemConf)}[signet_init]
 providers = signet_providers
 ${sslConf(systemConf?.text ?? '')}
@@ -20,6 +20,7 @@ activate = 1
 module = ${provider}
 activate = 1
 sockets = ${sockets.join(':')}
+catalogue = ${catalogue}
 `;
   return { part: 'openssl', path, purpose: 'has OpenSSL load the provider; OPENSSL_CONF names this file', text };
 }

@@ -9,7 +9,7 @@ import { type PeerCredentials, unixCaller } from '../peer.js';
 import { type Listener, listenUnix } from '../unix-listener.js';
 import { callTap } from './call-tap.js';
 import { whenPrefaced } from './preface.js';
-import { ResetWatch } from './reset-watch.js';
+import { nameOf, ResetWatch } from './reset-watch.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 
 /** What a call tells of its caller. */
@@ -32,7 +32,7 @@ export class GrpcServer<Peer> {
   /** In the order of the configuration. */
   readonly #tlsListeners: TlsListener[] = [];
   readonly #peers = new Map<string, Peer>();
-  readonly #callers = new Map<string, { readonly caller: Caller; readonly socket: Socket }>();
+  readonly #callers = new Map<string, Connection>();
   readonly #resets = new ResetWatch();
   #held = 0;
   readonly #sockets = new Set<Socket>();
@@ -125,7 +125,7 @@ export class GrpcServer<Peer> {
       name,
       this.#identify(caller, () => socket.destroy()),
     );
-    this.#callers.set(name, { caller, socket });
+    this.#callers.set(name, { caller, socket, takesBack: false });
     this.#sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -140,13 +140,15 @@ export class GrpcServer<Peer> {
 
   /** Called for every call that its caller takes back early, except when the whole connection has gone. */
   #takenBack(name: string): void {
-    const { caller, socket } = this.#callers.get(name) ?? {};
-    if (!caller || !socket || socket.destroyed || !this.#resets.note(caller, performance.now())) return;
-    this.#log.warn(
-      { caller: describeCaller(caller) },
-      'connection cut: its caller takes calls back faster than they are made',
-    );
-    socket.destroy();
+    const connection = this.#callers.get(name);
+    if (!connection || connection.socket.destroyed) return;
+    connection.takesBack = true;
+    if (!this.#resets.note(connection.caller, performance.now())) return;
+    const caller = nameOf(connection.caller);
+    this.#log.warn({ caller: describeCaller(connection.caller) }, 'caller barred: it takes calls back too fast');
+    for (const each of this.#callers.values()) {
+      if (each.takesBack && nameOf(each.caller) === caller) each.socket.destroy();
+    }
   }
 
   /** A caller who is barred and comes again at once is not told so at once, or it would come again and again. */
@@ -168,6 +170,13 @@ export class GrpcServer<Peer> {
     this.#full = full;
     return full;
   }
+}
+
+interface Connection {
+  readonly caller: Caller;
+  readonly socket: Socket;
+  /** Whether a call was taken back on it early. */
+  takesBack: boolean;
 }
 
 /** What HTTP/2 may keep for one connection, in MB: frames that are not read yet, headers, settings. */

@@ -14,9 +14,9 @@ t.test('who takes back calls faster than he may is barred for a while, whatever 
   let nowMs = 0;
   const often = (count: number, who: Caller) =>
     Array.from({ length: count }, () => watch.note(who, nowMs)).filter(Boolean).length;
-  t.equal(often(200, caller(1)), 0, 'a burst has its reasons');
+  t.equal(often(100, caller(1)), 0, 'a burst has its reasons');
   nowMs += 500;
-  t.equal(often(50, caller(1, 2)), 0, 'and so has a steady trickle');
+  t.equal(often(25, caller(1, 2)), 0, 'and so has a steady trickle');
   t.equal(watch.isBarred(caller(1), nowMs), false);
   t.equal(often(3, caller(1, 3)), 3);
   t.equal(watch.isBarred(caller(1, 4), nowMs), true);
@@ -25,6 +25,9 @@ t.test('who takes back calls faster than he may is barred for a while, whatever 
   t.equal(watch.isBarred(caller(1), nowMs), true);
   nowMs += 1;
   t.equal(watch.isBarred(caller(1), nowMs), false);
+  often(2_000, caller(1));
+  t.equal(watch.isBarred(caller(1), nowMs + 59_999), true, 'and longer the next time');
+  t.equal(watch.isBarred(caller(1), nowMs + 60_000), false);
 });
 
 t.test('a connection whose calls are taken back as fast as they are made is cut', async (t) => {
@@ -32,13 +35,13 @@ t.test('a connection whose calls are taken back as fast as they are made is cut'
   signing.hold = true;
   const client = grpcClient(t, SigningServiceClient, address);
   const call = () => client.sign(signRequest(), () => undefined);
-  const calls = Array.from({ length: 150 }, call);
-  await signing.heldAtLeast(150);
+  const calls = Array.from({ length: 80 }, call);
+  await signing.heldAtLeast(80);
   for (const each of calls) each.cancel();
   await until(() => signing.held.every(({ cancelled }) => cancelled));
-  t.equal(transport.connections, 1, '150 may have reasons');
+  t.equal(transport.connections, 1, '80 may have reasons');
   const more = Array.from({ length: 800 }, call);
-  await signing.heldAtLeast(950);
+  await signing.heldAtLeast(880);
   for (const each of more) each.cancel();
   await until(() => transport.connections === 0);
 });

@@ -14,7 +14,7 @@ export class ResetWatch {
     resets.atMs = nowMs;
     if (resets.left >= 0) return false;
     resets.left = 0;
-    resets.barredUntilMs = nowMs + BARRED_MS;
+    if (nowMs >= resets.barredUntilMs) this.#bar(resets, nowMs);
     return true;
   }
 
@@ -24,11 +24,17 @@ export class ResetWatch {
     return resets ? nowMs < resets.barredUntilMs : false;
   }
 
+  #bar(resets: Resets, nowMs: number): void {
+    const isRepeated = resets.barredMs > 0 && nowMs - resets.barredUntilMs < BARRED_MS_MAX;
+    resets.barredMs = isRepeated ? Math.min(BARRED_MS_MAX, 2 * resets.barredMs) : BARRED_MS_MIN;
+    resets.barredUntilMs = nowMs + resets.barredMs;
+  }
+
   #resetsOf(name: string, nowMs: number): Resets {
     let resets = this.#callers.get(name);
     if (!resets) {
       if (this.#callers.size >= CALLERS_MAX) this.#forget(nowMs);
-      resets = { left: BURST, atMs: nowMs, barredUntilMs: 0 };
+      resets = { left: BURST, atMs: nowMs, barredUntilMs: 0, barredMs: 0 };
       this.#callers.set(name, resets);
     }
     return resets;
@@ -37,16 +43,17 @@ export class ResetWatch {
   /** Those who have done nothing for so long that they have all their burst again. */
   #forget(nowMs: number): void {
     for (const [name, { atMs, barredUntilMs }] of this.#callers) {
-      if (nowMs - atMs > (BURST / PER_S) * 1000 && nowMs > barredUntilMs) this.#callers.delete(name);
+      if (nowMs - atMs > (BURST / PER_S) * 1000 && nowMs - barredUntilMs > BARRED_MS_MAX) this.#callers.delete(name);
     }
   }
 }
 
 /** So many at once, and then so many a second, may have reasons: a caller that restarts, visitors that go away. */
-const BURST = 200;
-const PER_S = 100;
-/** Long enough that what slips through before it is noticed is a small part of the time of all others. */
-const BARRED_MS = 30_000;
+const BURST = 100;
+const PER_S = 50;
+/** Long enough that what slips through before it is noticed is a small part of the time of all others; twice as long each time. */
+const BARRED_MS_MIN = 30_000;
+const BARRED_MS_MAX = 600_000;
 /** Names of certificates are many where a CA gives one to everybody. */
 const CALLERS_MAX = 4_096;
 
@@ -54,10 +61,11 @@ interface Resets {
   left: number;
   atMs: number;
   barredUntilMs: number;
+  barredMs: number;
 }
 
 /** Without what changes from one connection to the next. */
-function nameOf(caller: Caller): string {
+export function nameOf(caller: Caller): string {
   if (caller.kind === 'api_key') return nameOf(caller.connection);
   if (caller.kind === 'unix') return `${caller.role} ${caller.uid} ${caller.gid}`;
   return caller.names.join(' ');

@@ -23,6 +23,13 @@ void signet__errors_load(void);
 /* Adds one error to the queue; always 0, so that a caller can return it. */
 int signet__raise_at(const char *file, int line, int reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-#define signet__raise(...) signet__raise_at(__FILE_NAME__, __LINE__, __VA_ARGS__)
+#define signet__raise(...) signet__raise_at(SIGNET__FILE, __LINE__, __VA_ARGS__)
+
+/* Without its folder, where the compiler can (OpenSSL 1.1.1 comes with older ones). */
+#ifdef __FILE_NAME__
+#define SIGNET__FILE __FILE_NAME__
+#else
+#define SIGNET__FILE __FILE__
+#endif
 
 #endif

@@ -42,11 +42,15 @@ export function quickSuites(): Suite[] {
   ];
 }
 
+/** Whose hundred faults take some three minutes: every long run has them. */
+const HUNDREDFOLD = ['soak: F1', 'soak: F3'];
+
 export function longSuites(): Suite[] {
   return [
     millionMessages(),
     ...longTests(),
     ...nativeTests('long', LONG_LIMIT_S),
+    ...soakSuites().filter(({ name }) => HUNDREDFOLD.includes(name)),
     ...nativeTests('sanitize', LONG_LIMIT_S),
     ...nativeTests('valgrind', LONG_LIMIT_S),
     ...nativeTests('fuzz', LONG_LIMIT_S, { FUZZ_SECONDS: '60' }),

@@ -7,6 +7,8 @@ import type { SignerHandle } from './signer-handle.js';
 export const PROBE_MS = 1_000;
 /** Jobs that one signer of a token that works otherwise may fail before it has to prove itself. */
 const FAILURES_IN_A_ROW_OF_SIGNER = 2;
+/** Orders to recover that a signer may fail before it is replaced: one on what it has, two with a new session. */
+const TRIES_BEFORE_REPLACED = 3;
 /** A new process for a signer that stays down is worth its start every so often, in milliseconds: some modules need one. */
 const REPLACE_MS = 10_000;
 
@@ -124,7 +126,7 @@ export class Recovery {
   }
 
   #tickLater(): void {
-    this.#timer ??= setTimeout(() => this.#tick(), PROBE_MS);
+    this.#timer ??= setTimeout(() => this.#tick(), PROBE_MS).unref();
   }
 
   #tick(): void {
@@ -140,11 +142,13 @@ export class Recovery {
     this.#tickLater();
   }
 
-  /** One rung higher than the last time: a proof on what it has, a new session, a new process; then proofs, and now and then a process. */
+  /** One rung higher than the last time: a proof on what it has, a new session, a new process if there was none lately. */
   #recover(signer: SignerHandle): void {
     const nowMs = performance.now();
     this.#probedMs = nowMs;
-    if (signer.tries < 2 || nowMs - this.#replacedMs < REPLACE_MS) return signer.recover(signer.tries === 1);
+    if (signer.tries < TRIES_BEFORE_REPLACED || nowMs - this.#replacedMs < REPLACE_MS) {
+      return signer.recover(signer.tries === 1 || signer.tries === 2);
+    }
     this.#replacedMs = nowMs;
     signer.kill('died', 'it did not recover, and is replaced');
   }

@@ -4,6 +4,7 @@ import { decodePin, type FailureReport, type LoginRequest, type SignerConfigurat
 import {
   CKR_ATTRIBUTE_SENSITIVE,
   CKR_ATTRIBUTE_TYPE_INVALID,
+  CKR_GENERAL_ERROR,
   CKR_USER_ALREADY_LOGGED_IN,
   type Ckr,
   ckrCodeOf,
@@ -11,6 +12,7 @@ import {
   describe,
 } from './ckr.js';
 import { listMechanisms } from './mechanisms.js';
+import { sleep } from './sleep.js';
 
 /** A session of a token, by the module that has it. */
 export interface Token {
@@ -54,7 +56,7 @@ export interface OpenSession extends Token {
 
 /** What the front wants to know before it gives a PIN. Throws SignerFailure. */
 export function loginRequest({ p11, slot }: OpenSession): LoginRequest {
-  const { serialNumber, flags } = step('C_GetTokenInfo', () => p11.C_GetTokenInfo(slot));
+  const { serialNumber, flags } = tokenInfo(p11, slot);
   return {
     serial: trimmed(serialNumber),
     finalTry: (flags & pkcs11js.CKF_USER_PIN_FINAL_TRY) !== 0,
@@ -151,7 +153,7 @@ function findSlot(p11: pkcs11js.PKCS11, wanted: SignerConfiguration): pkcs11js.H
   const seen = slots.map((slot) => ({
     slot,
     number: numberOf(slot),
-    ...step('C_GetTokenInfo', () => p11.C_GetTokenInfo(slot)),
+    ...tokenInfo(p11, slot),
   }));
   const fitting = seen.filter(
     ({ label, serialNumber, number }) =>
@@ -169,6 +171,29 @@ function findSlot(p11: pkcs11js.PKCS11, wanted: SignerConfiguration): pkcs11js.H
     'token',
     `expected one token "${expected}"; ${fitting.length} fit of those there are: ${there || 'none'}`,
   );
+}
+
+function tokenInfo(p11: pkcs11js.PKCS11, slot: pkcs11js.Handle): pkcs11js.TokenInfo {
+  return step('C_GetTokenInfo', () => settled(() => p11.C_GetTokenInfo(slot)));
+}
+
+const SETTLED_TRIES_MAX = 5;
+const SETTLED_WAIT_MS = 10;
+
+/**
+ * SoftHSM 2.6.1 answers CKR_GENERAL_ERROR while another process writes to the token, as each login does; and all signers log in at
+ * once after a restart of the token. A moment later all is well.
+ */
+function settled<T>(call: () => T): T {
+  for (let tries = 1; tries < SETTLED_TRIES_MAX; tries++) {
+    try {
+      return call();
+    } catch (error) {
+      if (ckrCodeOf(error) !== CKR_GENERAL_ERROR) throw error;
+      sleep(SETTLED_WAIT_MS);
+    }
+  }
+  return call();
 }
 
 /** PKCS#11 pads these fields with blanks. */

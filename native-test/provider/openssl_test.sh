@@ -112,7 +112,7 @@ run_storeutl() {
 }
 
 run_pkey() {
-  ours pkey -in "$2" -pubout | cmp - "$dir/web/$1.pub" && ! ours pkey -in "$2" -out leaked 2>/dev/null && ! grep -qs PRIVATE leaked
+  ours pkey -in "$2" -pubout | cmp - "$dir/web/$1.pub" && ours pkey -in "$2" -noout -text_pub | grep -Eq 'Public-Key|pub:' && ! ours pkey -in "$2" -out leaked 2>/dev/null && ! grep -qs PRIVATE leaked
 }
 
 run_s_server() {
@@ -205,6 +205,13 @@ it "openssl x509: a certificate by its key's name" certificate_by_name
 it "openssl storeutl: a list of all keys" lists_all_keys
 it "openssl pkey: by SPKI hash, and by id and label together" by_id_and_spki
 it "openssl s_server: key and certificate by name" both_by_name
+(cd "$dir" && sed -e 's/^signet = .*//' -e 's/^default = .*/signet = signet_provider\n&/' openssl.cnf >first.cnf)
+listed_before_default() {
+  local kind
+  environment_of_ours[0]="OPENSSL_CONF=$dir/first.cnf"
+  for kind in $kinds; do run_pkey "$kind" "$(named uri "$kind")" && run_s_server "$kind" "$(named uri "$kind")" || return 1; done
+}
+it "openssl pkey, s_server: by name, with the provider listed before default" listed_before_default
 stop "$service_pid"
 it "with the service down, names are found all the same" by_id_and_spki
 it "and what signs says that the service is down" fails_saying 'signing service unreachable' ours dgst -sha256 -sign signet:label=www-ec -out made "$dir/web/ec.pub"

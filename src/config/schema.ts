@@ -49,6 +49,7 @@ const token = record('a token', {
   pin_credential: name.optional(),
   public_key_files: list('files with public keys or certificates', path, 0, 1_000).default([]),
   signers: integer(1, 64).default(2),
+  sessions: integer(1, 64).default(1),
   verify: word(['always', 'first', 'sample']).default('sample'),
   sign_hang_ms: integer(1, 600_000).default(10_000),
   busy_poll_us: integer(0, 1_000).default(200),

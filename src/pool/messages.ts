@@ -71,6 +71,8 @@ export interface SignerConfiguration {
   readonly tokenSerial?: string;
   readonly slot?: number;
   readonly verify: 'always' | 'first' | 'sample';
+  /** How many signatures it makes side by side, each in a session of its own; one if it is not said. */
+  readonly sessions?: number;
   /** How long the signer looks for its next job before it sleeps, in microseconds. */
   readonly busyPollUs: number;
   /** How long a job may be tried again because the token is busy, in milliseconds; less if its deadline comes before. */

@@ -32,8 +32,8 @@ export interface Pool {
   setTokenDrained(token: string, drained: boolean): boolean;
   /** Lets a PIN be tried that a token refused or warned of. Whether there was such a thing; undefined: no such token. Throws SignetError. */
   unlatchToken(token: string): boolean | undefined;
-  /** How many signers of these tokens are ready. Asked for every job that must wait: `signers` would be too much. */
-  readySigners(tokens: readonly string[]): number;
+  /** How many sessions of these tokens are ready. Asked for every job that must wait: `signers` would be too much. */
+  readySessions(tokens: readonly string[]): number;
   /** Lets every signer look for its keys again; resolves when all living ones have answered. */
   refreshKeys(): Promise<void>;
   /** Takes no new jobs, waits for those at the signers until the time is over, ends the signers by closing their sockets, then by SIGKILL. */

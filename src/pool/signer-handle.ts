@@ -6,6 +6,7 @@ import type { LoginRequest } from '../login-hold.js';
 import { openSocket } from '../read-in-place.js';
 import type { SignJob } from '../sign-job.js';
 import { writeAtOnce } from '../write-at-once.js';
+import { JobsAtSigner } from './jobs-at-signer.js';
 import {
   type AnswerFrame,
   type DownReport,
@@ -30,8 +31,6 @@ import type { SignerState } from './pool.js';
 import { spawnSigner } from './signer-process.js';
 import { logStderr } from './stderr-log.js';
 
-/** One that the signer works on and one that waits, so that the token is never idle and little is lost with a signer. */
-export const JOBS_PER_SIGNER_MAX = 2;
 /** Loading a module; and again, from its turn to log in, logging in and listing the keys of a network HSM. A signer that takes longer is killed. */
 const CLIMB_MS_MAX = 30_000;
 /** How long a signer may try a job again while the token is busy, in milliseconds: not so long that it is taken for hung. */
@@ -74,14 +73,14 @@ export class SignerHandle {
   readonly #hangMs: number;
   /** Name of its token. */
   readonly token: string;
-  readonly #jobs = new Map<number, SignJob>();
+  /** How many signatures it makes side by side. */
+  readonly sessions: number;
+  readonly #jobs: JobsAtSigner;
   readonly #refreshes = new Map<number, () => void>();
   readonly #reader = new FrameReader();
   #state: SignerState = 'starting';
   #keys: ReadonlySet<string> = new Set();
   #nextId = 1;
-  /** Since when the signer works on the job that it got first, by performance.now(). */
-  #busySinceMs = 0;
   #watch: NodeJS.Timeout | undefined;
   #climbWatch: NodeJS.Timeout | undefined;
   /** Whether it is on its way to be ready, and will tell how that ended. */
@@ -105,6 +104,8 @@ export class SignerHandle {
     this.#listener = listener;
     this.#hangMs = token.sign_hang_ms;
     this.token = token.name;
+    this.sessions = token.sessions;
+    this.#jobs = new JobsAtSigner(token.sessions);
     this.#listen();
     this.#configure(token);
     this.#watchClimb();
@@ -123,6 +124,11 @@ export class SignerHandle {
     return this.#jobs.size;
   }
 
+  /** Jobs for each session. */
+  get load(): number {
+    return this.#jobs.size / this.sessions;
+  }
+
   /** Whether it waits to be told to recover. */
   get isDown(): boolean {
     return this.#state === 'recovering' && !this.#climbing;
@@ -134,7 +140,7 @@ export class SignerHandle {
   }
 
   hasRoomFor(spkiSha256: string): boolean {
-    return this.#jobs.size < JOBS_PER_SIGNER_MAX && this.canSignWith(spkiSha256);
+    return this.#jobs.hasRoom && this.canSignWith(spkiSha256);
   }
 
   /** Whether it has the key and takes jobs, be it busy at the moment. */
@@ -151,8 +157,7 @@ export class SignerHandle {
   hand(job: SignJob): void {
     job.token = this.token;
     const id = this.#takeId();
-    if (this.#jobs.size === 0) this.#busySinceMs = performance.now();
-    this.#jobs.set(id, job);
+    this.#jobs.add(id, job);
     this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
     const { algorithm, inputIsDigest, key, input, deadlineMs } = job;
     writeAtOnce(this.#socket, encodeJob(id, algorithm.scheme, inputIsDigest, key.spkiSha256, input, deadlineMs));
@@ -253,6 +258,7 @@ export class SignerHandle {
         verify: token.verify,
         tokenBusyMs: Math.min(BUSY_MS_MAX, token.sign_hang_ms / 2),
         publicKeyFiles: token.public_key_files,
+        sessions: token.sessions,
         busyPollUs: token.busy_poll_us,
         ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
         ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
@@ -296,10 +302,8 @@ export class SignerHandle {
   }
 
   #answered(answer: AnswerFrame): void {
-    const job = this.#jobs.get(answer.id);
+    const job = this.#jobs.take(answer.id);
     if (!job) throw new Error(`expected the answer to a job in flight; one to ${answer.id} came`);
-    this.#jobs.delete(answer.id);
-    this.#busySinceMs = performance.now();
     if (answer.status === 'ok') this.signatures++;
     // It ends; a job that went there now would be lost.
     if (answer.status === 'lost') this.#state = 'draining';
@@ -347,11 +351,12 @@ export class SignerHandle {
     this.#refreshes.get(id)?.();
   }
 
-  /** One timer per hang time, not per job: it looks how long the present job has lain there and waits for the rest. */
+  /** One timer per hang time, not per job: it looks how long the oldest job has been worked on and waits for the rest. */
   #checkHang(): void {
     this.#watch = undefined;
-    if (this.#jobs.size === 0) return;
-    const leftMs = this.#busySinceMs + this.#hangMs - performance.now();
+    const sinceMs = this.#jobs.oldestBegunMs;
+    if (sinceMs === undefined) return;
+    const leftMs = sinceMs + this.#hangMs - performance.now();
     if (leftMs <= 0) this.#hung(`no signature after ${this.#hangMs} ms`);
     else this.#watch = setTimeout(() => this.#checkHang(), Math.ceil(leftMs));
   }
@@ -367,8 +372,7 @@ export class SignerHandle {
     clearTimeout(this.#watch);
     this.#endClimb();
     this.#endRefreshes();
-    const jobs = [...this.#jobs.values()];
-    this.#jobs.clear();
+    const jobs = this.#jobs.takeAll();
     const { reason, message } = this.#failure ?? { reason: 'died' as const, message: 'closed its connection' };
     this.#listener.onEnd(reason, message, jobs);
   }

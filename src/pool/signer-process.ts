@@ -44,7 +44,13 @@ function spawnWith(signerFd: number, token: TokenConfig): ChildProcess {
 /** Nothing of the front's environment reaches a vendor's library but what the configuration names. */
 function signerEnvironment(token: TokenConfig): NodeJS.ProcessEnv {
   const { PATH, LANG } = process.env;
-  return { ...(PATH !== undefined && { PATH }), ...(LANG !== undefined && { LANG }), ...token.environment };
+  return {
+    ...(PATH !== undefined && { PATH }),
+    ...(LANG !== undefined && { LANG }),
+    // The threads in which several sessions work side by side (libuv's pool).
+    ...(token.sessions > 1 && { UV_THREADPOOL_SIZE: String(token.sessions) }),
+    ...token.environment,
+  };
 }
 
 /** A signer allocates little and for short: small spaces keep its memory small at no cost in speed. In MiB. */

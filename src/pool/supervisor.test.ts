@@ -182,7 +182,7 @@ test('two tokens with the same key serve it together', async (t) => {
   );
   t.match(key, { label: 'at left', tokens: ['left', 'right'] });
   t.same(
-    [['left'], ['left', 'right'], ['other']].map((tokens) => pool.readySigners(tokens)),
+    [['left'], ['left', 'right'], ['other']].map((tokens) => pool.readySessions(tokens)),
     [1, 2, 0],
   );
   process.kill(pool.signers()[0]?.pid ?? 0, 'SIGKILL');

@@ -85,9 +85,10 @@ class Supervisor implements Pool, TokenListener {
     return this.#tokenNamed(name)?.unlatch();
   }
 
-  readySigners(tokens: readonly string[]): number {
+  readySessions(tokens: readonly string[]): number {
     let ready = 0;
-    for (const { state, token } of this.#signers) if (state === 'ready' && tokens.includes(token)) ready++;
+    for (const { state, token, sessions } of this.#signers)
+      if (state === 'ready' && tokens.includes(token)) ready += sessions;
     return ready;
   }
 
@@ -176,7 +177,7 @@ class Supervisor implements Pool, TokenListener {
     let best: SignerHandle | undefined;
     for (let i = 0; i < signers.length; i++) {
       const signer = signers[(this.#turn + i) % signers.length];
-      if (signer?.hasRoomFor(spkiSha256) && (!best || signer.inFlight < best.inFlight)) best = signer;
+      if (signer?.hasRoomFor(spkiSha256) && (!best || signer.load < best.load)) best = signer;
     }
     return best;
   }

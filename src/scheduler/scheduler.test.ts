@@ -36,7 +36,7 @@ class TestPool implements Pool {
   tokens = () => [];
   setTokenDrained = () => false;
   unlatchToken = () => undefined;
-  readySigners = () => 1;
+  readySessions = () => 1;
   refreshKeys = async () => {};
   close = async () => {};
 }

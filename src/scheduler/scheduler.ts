@@ -110,7 +110,7 @@ export class Scheduler {
     const costUs = this.#tokenTime.expectUs(job);
     queue.take(job, costUs);
     this.#unqueue(job);
-    pace.handed(costUs, Math.max(1, this.#pool.readySigners(tokens)), nowMs);
+    pace.handed(costUs, Math.max(1, this.#pool.readySessions(tokens)), nowMs);
   }
 
   #putBack(job: SignJob): void {
@@ -140,7 +140,7 @@ export class Scheduler {
   /** The work before it, shared by the sessions of the home; what the session that takes it has begun; its own. */
   #expectedAnswerMs(job: SignJob, { queue, pace, tokens }: Home): number {
     const costUs = this.#tokenTime.expectUs(job);
-    const sessions = Math.max(1, this.#pool.readySigners(tokens));
+    const sessions = Math.max(1, this.#pool.readySessions(tokens));
     return ((queue.workBeforeUs(job, costUs) / sessions + JOBS_AHEAD * costUs + costUs) * pace.factor) / 1000;
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { CKR_OPERATION_ACTIVE, ckrCodeOf, ckrOf } from './ckr.js';
 import type { Token } from './token.js';
 
@@ -17,20 +18,51 @@ export interface Patience {
  * Makes a call, and makes it again as long as the token answers that it is busy and patience lasts. Throws what the call threw last.
  * The process sleeps in between: it has one session, and whatever else it could ask for would come to the same busy token.
  */
-export function whileBusy<T>(token: Token, { tokenBusyMs, deadlineMs }: Patience, call: () => T): T {
-  let untilMs: number | undefined;
-  for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(2 * waitMs, WAIT_MS_MAX)) {
+export function whileBusy<T>(token: Token, patience: Patience, call: () => T): T {
+  const waits = new Waits(token, patience);
+  for (;;) {
     try {
       return call();
     } catch (error) {
-      const code = ckrCodeOf(error);
-      if (code === undefined || ckrOf(code).fault !== 'busy') throw error;
-      untilMs ??= Math.min(deadlineMs, performance.now() + tokenBusyMs);
-      const sleepMs = waitMs * (0.5 + Math.random() / 2);
-      if (performance.now() + sleepMs > untilMs) throw error;
-      if (code === CKR_OPERATION_ACTIVE) endOperation(token);
-      Atomics.wait(NEVER, 0, 0, sleepMs);
+      Atomics.wait(NEVER, 0, 0, waits.next(error));
     }
+  }
+}
+
+/** The same where other sessions go on in between. */
+export async function whileBusyAside<T>(token: Token, patience: Patience, call: () => Promise<T>): Promise<T> {
+  const waits = new Waits(token, patience);
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      await delay(waits.next(error));
+    }
+  }
+}
+
+class Waits {
+  readonly #token: Token;
+  readonly #patience: Patience;
+  #waitMs = WAIT_MS_MIN;
+  #untilMs: number | undefined;
+
+  constructor(token: Token, patience: Patience) {
+    this.#token = token;
+    this.#patience = patience;
+  }
+
+  /** How long to wait after this error, in milliseconds. Throws it if the call is not to be made again. */
+  next(error: unknown): number {
+    const code = ckrCodeOf(error);
+    if (code === undefined || ckrOf(code).fault !== 'busy') throw error;
+    const { deadlineMs, tokenBusyMs } = this.#patience;
+    this.#untilMs ??= Math.min(deadlineMs, performance.now() + tokenBusyMs);
+    const sleepMs = this.#waitMs * (0.5 + Math.random() / 2);
+    if (performance.now() + sleepMs > this.#untilMs) throw error;
+    if (code === CKR_OPERATION_ACTIVE) endOperation(this.#token);
+    this.#waitMs = Math.min(2 * this.#waitMs, WAIT_MS_MAX);
+    return sleepMs;
   }
 }
 

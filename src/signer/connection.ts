@@ -3,7 +3,7 @@ import { busyPollReceive } from '../native-addon.js';
 import { FRAME_BYTES_MAX } from '../pool/messages.js';
 
 /** The signer's end of the socketpair; the front passes it as this descriptor. It blocks: the signer has nothing else to do. */
-const FRONT_FD = 3;
+export const FRONT_FD = 3;
 
 /**
  * Reads what has come, at least one byte. Gives 0 when the front has closed its end or is dead. While jobs follow each other

@@ -21,12 +21,11 @@ import {
   openModule,
   openSession,
   SignerFailure,
-  type Token,
 } from './token.js';
 
 /** What jobs are served with. */
 export interface Footing {
-  readonly token: Token;
+  readonly token: OpenSession;
   readonly keys: ReadonlyMap<string, TokenKey>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The program inside a signer process. It has one front, at descriptor 3, one token and one session, and it is synchronous: it
- * waits for a frame, signs, answers. An event loop between these would cost more than the rest of it together.
+ * The program inside a signer process. It has one front, at descriptor 3, one token and, as a rule, one session, and then it is
+ * synchronous: it waits for a frame, signs, answers. An event loop between these would cost more than the rest of it together; only
+ * a signer of several sessions has one (side-by-side.ts).
  *
  * It ends with its front: at the end of the stream, or killed by the kernel when it hangs inside the module.
  */
@@ -9,19 +10,17 @@ import {
   ANSWER_FRAME_BYTES_MAX,
   decodeConfigure,
   decodeJob,
-  decodeRecover,
-  encodeFailed,
   FrameReader,
   FrameType,
-  idOf,
   typeOf,
   writeAnswer,
 } from '../pool/messages.js';
-import { describe } from './ckr.js';
 import { receive, receiveFrame, send } from './connection.js';
 import { Ladder } from './ladder.js';
+import { lastWords } from './last-words.js';
+import { obey } from './orders.js';
 import { type JobRules, serveJob } from './serve-job.js';
-import { SignerFailure } from './token.js';
+import { signSideBySide } from './side-by-side.js';
 
 /** The front sends at most two jobs of at most 16 KiB at once. */
 const RECEIVE_BYTES = 64 * 1024;
@@ -31,22 +30,25 @@ const answer = Buffer.alloc(ANSWER_FRAME_BYTES_MAX);
 dieWithParent();
 disableCoreDumps();
 try {
-  run();
+  process.exitCode = (await run()) ? 0 : 1;
 } catch (error) {
   report(error);
-  process.exit(1);
+  process.exitCode = 1;
 }
-process.exit(0);
+process.exit();
 
-function run(): void {
+/** Whether all went well; if not, the front has been told. Throws what it has not been told. */
+async function run(): Promise<boolean> {
   const frame = receiveFrame();
   // The front went away before it said anything.
-  if (!frame) return;
+  if (!frame) return true;
   const configuration = decodeConfigure(frame);
+  if (configuration.sessions !== undefined && configuration.sessions > 1) return signSideBySide(configuration);
   const ladder = new Ladder(configuration, send);
   ladder.climb();
   serveFrames(configuration.busyPollUs, (frame) => serve(ladder, configuration, frame));
   ladder.close();
+  return true;
 }
 
 function serveFrames(busyPollUs: number, visit: (frame: Buffer) => void): void {
@@ -57,18 +59,8 @@ function serveFrames(busyPollUs: number, visit: (frame: Buffer) => void): void {
 }
 
 function serve(ladder: Ladder, rules: JobRules, frame: Buffer): void {
-  switch (typeOf(frame)) {
-    case FrameType.job:
-      return answerJob(ladder, rules, frame);
-    case FrameType.pin:
-      return ladder.logIn(frame);
-    case FrameType.refresh:
-      return ladder.refresh(idOf(frame));
-    case FrameType.recover:
-      return ladder.recover(decodeRecover(frame).reopen);
-    default:
-      throw new SignerFailure('token', `expected a job or an order; a frame of type ${typeOf(frame)} came`);
-  }
+  if (typeOf(frame) === FrameType.job) answerJob(ladder, rules, frame);
+  else obey(ladder, frame);
 }
 
 function answerJob(ladder: Ladder, rules: JobRules, frame: Buffer): void {
@@ -78,12 +70,10 @@ function answerJob(ladder: Ladder, rules: JobRules, frame: Buffer): void {
   if (retires !== 'nothing') ladder.lose(retires, content.toString());
 }
 
-/** The last words; the front may be gone already. */
+/** The front may be gone already. */
 function report(error: unknown): void {
-  const reason = error instanceof SignerFailure ? error.reason : 'token';
-  const message = error instanceof SignerFailure ? error.message : describe(error);
   try {
-    send(encodeFailed({ reason, message }));
+    send(lastWords(error));
   } catch {
     process.exit(1);
   }

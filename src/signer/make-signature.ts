@@ -2,6 +2,8 @@ import { hash } from 'node:crypto';
 import pkcs11js from 'pkcs11js';
 import type { Algorithm, HashName } from '../algorithms.js';
 import { ecdsaDer } from './der.js';
+import { newOutput } from './output.js';
+import type { SideSession } from './side-sessions.js';
 import type { Token } from './token.js';
 
 /** A signature as TLS carries it, and the time of C_SignInit and C_Sign together in microseconds. */
@@ -11,9 +13,7 @@ export interface MadeSignature {
   readonly tokenUs: number;
 }
 
-/** More than any signature of ours (RSA-4096: 512), so that CKR_BUFFER_TOO_SMALL cannot happen and leave the operation open. */
-const SIGNATURE_BYTES_MAX = 1024;
-const output = Buffer.alloc(SIGNATURE_BYTES_MAX);
+const output = newOutput();
 
 /**
  * Exactly one C_SignInit and one C_Sign. The algorithm must fit the key and a digest its length: SoftHSM 2.6.1 crashes on a
@@ -31,6 +31,27 @@ export function makeSignature(
   const begun = performance.now();
   p11.C_SignInit(session, mechanism, handle);
   const made = p11.C_Sign(session, toSign, output);
+  return asTlsCarriesIt(algorithm, made, begun);
+}
+
+/** The same with C_Sign in a thread of its own. Rejects with what pkcs11js throws. */
+export async function makeSignatureAside(
+  side: SideSession,
+  handle: pkcs11js.Handle,
+  algorithm: Algorithm,
+  input: Buffer,
+  inputIsDigest: boolean,
+): Promise<MadeSignature> {
+  const { p11, session, output } = side;
+  side.input = tokenInput(algorithm, input, inputIsDigest);
+  const mechanism = mechanismOf(algorithm);
+  const begun = performance.now();
+  p11.C_SignInit(session, mechanism, handle);
+  const made = await p11.C_SignAsync(session, side.input, output);
+  return asTlsCarriesIt(algorithm, made, begun);
+}
+
+function asTlsCarriesIt(algorithm: Algorithm, made: Buffer, begun: number): MadeSignature {
   const tokenUs = Math.round((performance.now() - begun) * 1000);
   return { signature: algorithm.keyType === 'ec' ? ecdsaDer(made) : made, tokenUs };
 }

@@ -1,10 +1,11 @@
 import { type Algorithm, algorithmOf } from '../algorithms.js';
 import type { JobFrame, JobStatus, SignerConfiguration } from '../pool/messages.js';
-import { whileBusy } from './busy-wait.js';
+import { type Patience, whileBusy, whileBusyAside } from './busy-wait.js';
 import { type Ckr, ckrCodeOf, ckrOf, describe, type Retires } from './ckr.js';
 import type { TokenKey } from './find-keys.js';
 import type { Footing } from './ladder.js';
-import { makeSignature } from './make-signature.js';
+import { type MadeSignature, makeSignature, makeSignatureAside } from './make-signature.js';
+import type { SideSession } from './side-sessions.js';
 import type { Token } from './token.js';
 import { verificationDue, verifies } from './verify.js';
 
@@ -22,6 +23,48 @@ export type JobRules = Pick<SignerConfiguration, 'verify' | 'tokenBusyMs'>;
 
 /** Makes one signature, or says why not. `footing` is undefined while the signer is down. Throws nothing. */
 export function serveJob(footing: Footing | undefined, rules: JobRules, job: JobFrame): Served {
+  const plan = planOf(footing, rules, job);
+  if ('status' in plan) return plan;
+  const { token, key, algorithm, patience } = plan;
+  try {
+    const made = whileBusy(token, patience, () =>
+      makeSignature(token, key.handle, algorithm, job.input, job.inputIsDigest),
+    );
+    return judged(plan, rules, job, made);
+  } catch (error) {
+    return failedBy(error);
+  }
+}
+
+/** The same in one of several sessions, beside others. Rejects never. */
+export async function serveJobAside(
+  footing: Footing | undefined,
+  side: SideSession,
+  rules: JobRules,
+  job: JobFrame,
+): Promise<Served> {
+  const plan = planOf(footing, rules, job);
+  if ('status' in plan) return plan;
+  const { key, algorithm, patience } = plan;
+  try {
+    const made = await whileBusyAside(side, patience, () =>
+      makeSignatureAside(side, key.handle, algorithm, job.input, job.inputIsDigest),
+    );
+    return judged(plan, rules, job, made);
+  } catch (error) {
+    return failedBy(error);
+  }
+}
+
+interface Plan {
+  readonly token: Token;
+  readonly key: TokenKey;
+  readonly algorithm: Algorithm;
+  readonly patience: Patience;
+}
+
+/** What to sign with, or why not. */
+function planOf(footing: Footing | undefined, { tokenBusyMs }: JobRules, job: JobFrame): Plan | Served {
   if (!footing) return failed('no_session', 'the signer has lost its session');
   const key = footing.keys.get(job.spkiSha256);
   if (!key) return failed('unknown_key', 'the signer has no such key');
@@ -32,16 +75,12 @@ export function serveJob(footing: Footing | undefined, rules: JobRules, job: Job
     return failed('misfit', `expected a digest of ${algorithm.digestBytes} bytes; ${job.input.length} came`);
   }
   if (job.deadlineMs <= performance.now()) return failed('expired', 'the caller has stopped waiting');
-  try {
-    const patience = { tokenBusyMs: rules.tokenBusyMs, deadlineMs: job.deadlineMs };
-    return whileBusy(footing.token, patience, () => sign(footing.token, key, algorithm, rules, job));
-  } catch (error) {
-    return failedBy(error);
-  }
+  return { token: footing.token, key, algorithm, patience: { tokenBusyMs, deadlineMs: job.deadlineMs } };
 }
 
-function sign(token: Token, key: TokenKey, algorithm: Algorithm, { verify }: JobRules, job: JobFrame): Served {
-  const { signature, tokenUs } = makeSignature(token, key.handle, algorithm, job.input, job.inputIsDigest);
+/** Verified if it is due. */
+function judged({ key, algorithm }: Plan, { verify }: JobRules, job: JobFrame, made: MadeSignature): Served {
+  const { signature, tokenUs } = made;
   const due = verificationDue(verify, algorithm, key.signatures++);
   if (due && !verifies(key.key, algorithm, job.input, job.inputIsDigest, signature)) {
     return failed(

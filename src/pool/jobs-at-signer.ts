@@ -1,0 +1,65 @@
+import type { SignJob } from '../sign-job.js';
+
+/** One that a session works on and one that waits for it, so that the token is never idle and little is lost with a signer. */
+export const JOBS_PER_SESSION_MAX = 2;
+
+interface Entry {
+  readonly job: SignJob;
+  /** By performance.now(), in milliseconds; undefined while no session is free for it. */
+  begunMs: number | undefined;
+}
+
+/** The jobs that lie at a signer. It begins them in the order in which they were handed to it, as many at once as it has sessions. */
+export class JobsAtSigner {
+  readonly #sessions: number;
+  readonly #entries = new Map<number, Entry>();
+  /** Those that are not begun. */
+  readonly #behind = new Set<Entry>();
+
+  constructor(sessions: number) {
+    this.#sessions = sessions;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get hasRoom(): boolean {
+    return this.#entries.size < JOBS_PER_SESSION_MAX * this.#sessions;
+  }
+
+  add(id: number, job: SignJob): void {
+    const entry: Entry = { job, begunMs: undefined };
+    if (this.#entries.size - this.#behind.size < this.#sessions) entry.begunMs = performance.now();
+    else this.#behind.add(entry);
+    this.#entries.set(id, entry);
+  }
+
+  /** Takes out a job that was answered: its session goes on to the next. Undefined if there is none of this id. */
+  take(id: number): SignJob | undefined {
+    const entry = this.#entries.get(id);
+    if (!entry) return undefined;
+    this.#entries.delete(id);
+    if (this.#behind.delete(entry)) return entry.job;
+    for (const next of this.#behind) {
+      next.begunMs = performance.now();
+      this.#behind.delete(next);
+      break;
+    }
+    return entry.job;
+  }
+
+  /** Since when the longest of them has been worked on, by performance.now(); undefined if none is. */
+  get oldestBegunMs(): number | undefined {
+    for (const { begunMs } of this.#entries.values()) return begunMs;
+    return undefined;
+  }
+
+  /** All of them; none is left. */
+  takeAll(): SignJob[] {
+    const jobs = [...this.#entries.values()].map(({ job }) => job);
+    this.#entries.clear();
+    this.#behind.clear();
+    return jobs;
+  }
+}

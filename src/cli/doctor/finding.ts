@@ -4,6 +4,7 @@ export const CHECKS = [
   'module-path',
   'provider-order',
   'default-provider',
+  'engine-init',
   'socket',
   'socket-mode',
   'chroot',

@@ -58,7 +58,7 @@ t.test('module-path: a module that is not there, not activated, or not named', a
   const [asleep] = lookAtOpensslConf(conf({ activate: '' })).findings;
   t.match(asleep, { check: 'module-path', level: 'fault', says: /does not activate/ });
   const [without] = lookAtOpensslConf(conf({ order: ['default'] })).findings;
-  t.match(without, { check: 'module-path', level: 'fault', says: /does not load/, remedy: /signet config openssl/ });
+  t.match(without, { check: 'module-path', level: 'fault', says: /loads neither/, remedy: /signet config openssl/ });
   const [unread] = lookAtOpensslConf(at('nothing.cnf')).findings;
   t.match(unread, { check: 'module-path', level: 'fault', says: /cannot be read/ });
 });
@@ -89,6 +89,28 @@ t.test(
       `.include ${inner}\n[default]\nopenssl_conf = own\n[own]\nproviders = mine\n[mine]\ndefault = default_section\nsignet = signet_section\n`,
     );
     t.ok(lookAtOpensslConf(at('outer.cnf')).findings.every(({ level }) => level === 'ok'));
+  },
+);
+
+function engineConf(library: string, more: string): string {
+  const list = '[init]\nengines = list\n[list]\nsignet = engine\n[engine]\nengine_id = signet';
+  writeFileSync(
+    at('engine.cnf'),
+    `openssl_conf = init\n${list}\ndynamic_path = ${library}\nSOCKETS = /a.sock\n${more}\n`,
+  );
+  return at('engine.cnf');
+}
+
+t.test(
+  'an openssl.cnf with the engine alone is looked at as well, and engine-init: NGINX does not do it',
+  async (t) => {
+    writeFileSync(at('engine.so'), '');
+    const { findings, sockets } = lookAtOpensslConf(engineConf(at('engine.so'), 'init = 1'));
+    t.ok(findings.every(({ level }) => level === 'ok'));
+    t.same(sockets, ['/a.sock']);
+    const wrong = lookAtOpensslConf(engineConf('/nonexistent/signet.so', '')).findings;
+    t.match(wrong[0], { check: 'module-path', level: 'fault', says: '/nonexistent/signet.so' });
+    t.match(wrong[1], { check: 'engine-init', level: 'fault', remedy: /init = 1/ });
   },
 );
 

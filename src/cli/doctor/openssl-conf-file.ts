@@ -45,16 +45,25 @@ function filesOf(path: string): string[] {
     .map((name) => `${path}/${name}`);
 }
 
-/** A provider that the file has OpenSSL load, in the order of the file. */
-export interface NamedProvider {
+/** A provider or an engine that the file has OpenSSL load, in the order of the file. */
+export interface Named {
   readonly name: string;
   readonly values: ReadonlyMap<string, string>;
 }
 
 /** Undefined: the file says nothing of providers. */
-export function providersOf(conf: OpensslConf): NamedProvider[] | undefined {
+export function providersOf(conf: OpensslConf): Named[] | undefined {
+  return listOf(conf, 'providers');
+}
+
+/** Undefined: the file says nothing of engines. */
+export function enginesOf(conf: OpensslConf): Named[] | undefined {
+  return listOf(conf, 'engines');
+}
+
+function listOf(conf: OpensslConf, what: string): Named[] | undefined {
   const init = conf.get(conf.get(FIRST)?.get('openssl_conf') ?? '');
-  const list = conf.get(init?.get('providers') ?? '');
+  const list = conf.get(init?.get(what) ?? '');
   if (list === undefined) return undefined;
   return [...list].map(([name, section]) => ({ name, values: conf.get(section) ?? new Map() }));
 }

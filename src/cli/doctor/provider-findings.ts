@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
+import { lookAtEngine } from './engine-findings.js';
 import { type Finding, fault, fine, warning } from './finding.js';
-import { type NamedProvider, providersOf, readOpensslConf } from './openssl-conf-file.js';
+import { type Named, type OpensslConf, providersOf, readOpensslConf } from './openssl-conf-file.js';
 
-/** What an openssl.cnf says of the provider, and the sockets that it names. */
+/** What an openssl.cnf says of the provider, or else of the engine, and the sockets that it names. */
 export interface ProviderConf {
   readonly findings: readonly Finding[];
   readonly sockets: readonly string[];
@@ -14,19 +15,18 @@ const SOCKET = '/run/signet/web.sock';
 
 /** Looks at the file that OPENSSL_CONF names. */
 export function lookAtOpensslConf(path: string): ProviderConf {
-  let providers: NamedProvider[] | undefined;
+  let conf: OpensslConf;
   try {
-    providers = providersOf(readOpensslConf(path));
+    conf = readOpensslConf(path);
   } catch (error) {
     return {
       findings: [fault('module-path', `${path} cannot be read: ${(error as Error).message}`, PRINT)],
       sockets: [],
     };
   }
+  const providers = providersOf(conf);
   const signet = providers?.find(isSignet);
-  if (providers === undefined || signet === undefined) {
-    return { findings: [fault('module-path', `${path} does not load the Signet provider`, PRINT)], sockets: [] };
-  }
+  if (providers === undefined || signet === undefined) return engineOrNothing(path, conf);
   const findings = [module(path, signet), activation(path, providers), order(path, providers, signet)];
   return {
     findings: findings.filter((one) => one !== undefined),
@@ -34,11 +34,18 @@ export function lookAtOpensslConf(path: string): ProviderConf {
   };
 }
 
-function isSignet({ name, values }: NamedProvider): boolean {
+function engineOrNothing(path: string, conf: OpensslConf): ProviderConf {
+  const engine = lookAtEngine(path, conf);
+  if (engine !== undefined) return { findings: engine.findings, sockets: (engine.sockets ?? SOCKET).split(':') };
+  const says = `${path} loads neither the Signet provider nor the Signet engine`;
+  return { findings: [fault('module-path', says, PRINT)], sockets: [] };
+}
+
+function isSignet({ name, values }: Named): boolean {
   return name === 'signet' || /(^|\/)signet(\.so)?$/.test(values.get('module') ?? '');
 }
 
-function module(path: string, { values }: NamedProvider): Finding {
+function module(path: string, { values }: Named): Finding {
   const file = values.get('module');
   if (values.get('activate') === undefined) {
     return fault(
@@ -54,7 +61,7 @@ function module(path: string, { values }: NamedProvider): Finding {
   return fault('module-path', `${path} loads ${file}, which is not there`, `correct "module =" there; ${PRINT}`);
 }
 
-function activation(path: string, providers: readonly NamedProvider[]): Finding {
+function activation(path: string, providers: readonly Named[]): Finding {
   const own = providers.find(({ name, values }) => name === 'default' || values.get('identity') === 'default');
   if (own && own.values.get('activate') !== undefined)
     return fine('default-provider', `${path} activates the default provider`);
@@ -67,7 +74,7 @@ function activation(path: string, providers: readonly NamedProvider[]): Finding 
 }
 
 /** Only the provider's own care makes the wrong order work; others' programs may not have it. */
-function order(path: string, providers: readonly NamedProvider[], signet: NamedProvider): Finding | undefined {
+function order(path: string, providers: readonly Named[], signet: Named): Finding | undefined {
   const at = providers.findIndex(({ name }) => name === 'default');
   if (at < 0) return undefined;
   if (at < providers.indexOf(signet)) return fine('provider-order', `${path} has default before signet`);

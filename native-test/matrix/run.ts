@@ -16,7 +16,7 @@ import { PROGRAMS } from './programs.js';
 import { Site } from './site.js';
 import { anyFailed, end } from './tap.js';
 
-const TURNS_QUICK = 5;
+const TURNS_QUICK = 3;
 const TURNS_LONG = 100;
 
 const [length = 'quick', word = ''] = process.argv.slice(2);

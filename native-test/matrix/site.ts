@@ -246,7 +246,7 @@ interface TokenModule {
 function softHsm(folder: string): TokenModule {
   const text = readFileSync(join(folder, 'signet.yaml'), 'utf8');
   const [, module = ''] = /^ *module: "(.*)"$/m.exec(text) ?? [];
-  return { module, environment: { SOFTHSM2_CONF: join(folder, 'softhsm2.conf') }, signers: 2 };
+  return { module, environment: { SOFTHSM2_CONF: join(folder, 'softhsm2.conf') }, signers: 1 };
 }
 
 function faulty(folder: string, signers: number): TokenModule {

@@ -266,7 +266,9 @@ t.test('a certification request for an RSA key as an RSA-PSS key is one for the 
   const other = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey;
   t.equal(use(csr(other, '-subj', '/CN=x'), PSS, EVERY_GROUP, key), undefined, 'another key');
   t.equal(use(request), undefined, 'an EC key');
-  const prescribed = { modulusLength: 2048, hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256', saltLength: 32 };
+  // The types say that it is a string, node that it is a number.
+  const saltLength = 32 as unknown as string;
+  const prescribed = { modulusLength: 2048, hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256', saltLength };
   const bound = generateKeyPairSync('rsa-pss', prescribed).privateKey;
   t.equal(use(csr(bound, '-subj', '/CN=x'), PSS, EVERY_GROUP, publicKeyFromKeyObject(bound)), undefined, 'parameters');
 });

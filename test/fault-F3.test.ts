@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { FAILURES_IN_A_ROW, FAILURES_IN_WINDOW } from '../src/pool/breaker.js';
+import { signet } from './fixtures/command-line.js';
 import { createFaultyToken, type FaultyToken, type SpiedCall } from './fixtures/faulty-token.js';
 import { type RecordedLoad, recordLoad } from './fixtures/recorded-load.js';
 import { type RunningService, startService } from './fixtures/running-service.js';
@@ -31,7 +32,8 @@ const CLOSED_MS_MAX = 2_500;
 t.test('goal F3: a token that always fails is not asked any more, and callers are told so at once', async (t) => {
   const { token, service, tokens, load } = await site(t);
   let callsSeen = 1;
-  const worst = { refusedMs: 0, probes: 0, closedMs: 0, outages: 0 };
+  const refusedInMs: number[] = [];
+  const worst = { probes: 0, closedMs: 0, outages: 0 };
 
   for (const _ of times(2)) {
     const from = nextCall(token, callsSeen);
@@ -52,10 +54,9 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
     const probes = signs(token, probesFrom).length;
     callsSeen = probesFrom;
     t.ok(refused.length > 0 && refused.every(({ error }) => /UNAVAILABLE/.test(error ?? '')), 'all are UNAVAILABLE');
-    const refusedMs = quantile(
-      refused.map(({ askedMs, answeredMs }) => answeredMs - askedMs),
-      0.99,
-    );
+    const tookMs = refused.map(({ askedMs, answeredMs }) => answeredMs - askedMs);
+    refusedInMs.push(...tookMs);
+    const refusedMs = quantile(tookMs, 0.99);
     t.ok(refusedMs <= REFUSED_MS_MAX, `${refused.length} refused in ${refusedMs.toFixed(2)} ms (p99)`);
     const seconds = (clearMs - openMs) / 1000;
     t.ok(
@@ -73,7 +74,6 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
       load.asked(wholeMs).every(({ signature }) => signature),
       'and all are signed',
     );
-    worst.refusedMs = Math.max(worst.refusedMs, refusedMs);
     worst.probes = Math.max(worst.probes, probes / seconds);
     worst.closedMs = Math.max(worst.closedMs, closedMs);
     worst.outages++;
@@ -86,7 +86,7 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
   for (const msg of ['token fails: its breaker is open', 'token works again: its breaker is closed']) {
     t.equal(service.log.filter((line) => line.msg === msg).length, worst.outages, msg);
   }
-  recordWorst(worst);
+  recordFigures(quantile(refusedInMs, 0.99), worst);
 });
 
 t.test('goal F3: a token that fails now and then is given up at the tenth time within a minute', async (t) => {
@@ -112,6 +112,12 @@ t.test('goal F3: a token that is away altogether is probed by its sessions, and 
   await tokens.is('test', 'FAILING');
   const openMs = performance.now();
   const tried = token.counters('C_OpenSession').calls;
+  const status = await signet(['--config', service.configFile, 'status']);
+  t.match(status.stdout, /test failing: C_OpenSession: CKR_TOKEN_NOT_PRESENT\n/);
+  const { addresses } = (await service.logged('serving')) as { addresses: string[] };
+  const metrics = await (await fetch(addresses.find((one) => one.startsWith('http:')) as string)).text();
+  t.match(metrics, 'signet_token_state{token="test",state="failing"} 1\n');
+  t.match(metrics, 'signet_token_breaker_openings_total{token="test"} 1\n');
   await until(() => performance.now() >= openMs + OUTAGE_MS);
   const probes = token.counters('C_OpenSession').calls - tried;
   const clearMs = performance.now();
@@ -124,8 +130,8 @@ t.test('goal F3: a token that is away altogether is probed by its sessions, and 
   t.same(endedSigners(service), [], 'no signer was replaced');
 });
 
-function recordWorst(worst: { refusedMs: number; probes: number; closedMs: number; outages: number }): void {
-  const atMost = { id: 'F3', must: 'at most', of: `${worst.outages} outages, the worst of each` } as const;
+function recordFigures(refusedMs: number, worst: { probes: number; closedMs: number; outages: number }): void {
+  const atMost = { id: 'F3', must: 'at most', of: `${worst.outages} outages` } as const;
   recordGoal(
     {
       ...atMost,
@@ -134,7 +140,7 @@ function recordWorst(worst: { refusedMs: number; probes: number; closedMs: numbe
       unit: 'in a row',
       bound: IN_A_ROW_MAX,
     },
-    { ...atMost, goal: 'refused within, p99', measured: worst.refusedMs, unit: 'ms', bound: REFUSED_MS },
+    { ...atMost, goal: 'refused within, p99', measured: refusedMs, unit: 'ms', bound: REFUSED_MS },
     { ...atMost, goal: 'probes', measured: worst.probes, unit: '/s', bound: 1 },
     { ...atMost, goal: 'signs again after the token does', measured: worst.closedMs, unit: 'ms', bound: CLOSED_MS },
   );
@@ -148,7 +154,7 @@ async function site(t: Test): Promise<{
 }> {
   const token = createFaultyToken({ keys: [{ label: 'p256', type: 'p256' }] });
   t.teardown(() => token.remove());
-  const service = await startService(t, token, { signers: SIGNERS });
+  const service = await startService(t, token, { signers: SIGNERS, more: { metrics: { port: 0 } } });
   const tokens = watchTokens(t, service);
   await tokens.is('test', 'SERVING', SIGNERS);
   token.order({ latencyUs: TOKEN_US });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Java's SunPKCS11 and Mozilla's NSS, on the real module, a real service and a SoftHSM token.
+# Java's keytool and Mozilla's NSS, on the real module, a real service and a SoftHSM token. Java's TLS is in native-test/matrix.
 source "$(dirname "$0")/site.sh"
 
 main() {
@@ -18,7 +18,6 @@ nss() {
 }
 
 java_tests() {
-  local version
   if ! command -v java >/dev/null; then
     passed=$((passed + 1))
     echo "ok $((passed + failed)) - Java # SKIP there is no java"
@@ -26,13 +25,6 @@ java_tests() {
   fi
   printf 'name = signet\nlibrary = %s\nslotListIndex = 0\n' "$module" >"$dir/java.cfg"
   it "Java: keytool lists the private keys" java_lists_keys
-  java "$(dirname "$0")/TlsServer.java" "$dir/java.cfg" >"$dir/java.port" 2>"$dir/java.log" </dev/null &
-  started+=($!)
-  it "Java: a TLS server starts" wait_until $site_patience_s "the server's port" test -s "$dir/java.port"
-  for version in tls1_2 tls1_3; do
-    it "Java: it serves $version with its RSA key" java_serves -$version -sigalgs RSA-PSS+SHA256
-    it "Java: it serves $version with its P-256 key" java_serves -$version -sigalgs ECDSA+SHA256
-  done
 }
 
 nss_adds_it() {
@@ -59,11 +51,6 @@ java_lists_keys() {
   local kind
   keytool -list -keystore NONE -storetype PKCS11 -addprovider SunPKCS11 -providerArg "$dir/java.cfg" -storepass any >"$dir/list"
   for kind in ec rsa p384 p521; do grep -q "^www-$kind, PrivateKeyEntry" "$dir/list" || { cat "$dir/list"; return 1; }; done
-}
-
-java_serves() {
-  openssl s_client -connect "127.0.0.1:$(cat "$dir/java.port")" -CAfile "$dir/web/ca.crt" -verify_return_error -ign_eof "$@" \
-    </dev/null || { tail -n 5 "$dir/java.log"; return 1; }
 }
 
 main

@@ -46,9 +46,6 @@ pkcs11_tool() {
 gnutls() {
   it "p11tool lists the keys" p11tool_lists
   for kind in ec rsa p384; do it "p11tool signs and verifies: $kind" p11tool_signs $kind; done
-  for kind in ec rsa p384; do
-    for version in 1.2 1.3; do it "gnutls-serv serves TLS $version: $kind" gnutls_serves $kind $version; done
-  done
 }
 
 openssh() {
@@ -162,25 +159,6 @@ p11tool_signs() {
   local hash=SHA256
   if [[ "$1" == p384 ]]; then hash=SHA384; fi
   p11tool --provider "$module" --test-sign --hash $hash "pkcs11:token=signet;object=www-$1;type=private"
-}
-
-gnutls_serves() {
-  local port priority="NORMAL:-VERS-ALL:+VERS-TLS$2"
-  # In TLS 1.2 GnuTLS may choose SHA-256 for a P-384 key, for which there is no SignatureScheme.
-  if [[ "$1" == p384 ]]; then priority+=:-SIGN-ECDSA-SHA256; fi
-  port=$(free_ports 1)
-  gnutls-serv --provider "$module" --port "$port" --echo --priority "$priority" \
-    --x509keyfile "pkcs11:token=signet;object=www-$1;type=private" --x509certfile "$dir/web/$1.crt" </dev/null \
-    >"$dir/gnutls.log" 2>&1 &
-  gnutls_pid=$!
-  trap 'kill $gnutls_pid; wait $gnutls_pid || true' EXIT
-  wait_until $site_patience_s "gnutls-serv" port_answers "$port" || { cat "$dir/gnutls.log"; return 1; }
-  openssl s_client -connect "127.0.0.1:$port" -CAfile "$dir/web/ca.crt" -verify_return_error -servername "$1.signet.test" \
-    -verify_hostname "$1.signet.test" </dev/null || { cat "$dir/gnutls.log"; return 1; }
-}
-
-port_answers() {
-  (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
 ssh_keys_are_there() {

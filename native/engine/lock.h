@@ -1,6 +1,7 @@
 /*
  * The one lock of the engine, over its settings, its catalogue and its client. It is held for moments: never while a
- * signature is made, and libcrypto is not called with it, for libcrypto calls the engine with locks of its own.
+ * signature is made; and neither libcrypto nor the client is called with it, for they have locks of their own, and call
+ * the engine or take them before a fork.
  */
 #ifndef SIGNET_ENGINE_LOCK_H
 #define SIGNET_ENGINE_LOCK_H

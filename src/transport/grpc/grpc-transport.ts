@@ -62,7 +62,7 @@ export async function startGrpcTransport(options: GrpcTransportOptions): Promise
     keyService((call) => signing.keysOf(peerOf(call).client), budget),
   );
   grpc.server.addService(HealthDefinition, health.implementation);
-  await addReflection(grpc.server, options.descriptorFile ?? DESCRIPTOR_FILE, log);
+  addReflection(grpc.server, options.descriptorFile ?? DESCRIPTOR_FILE, log);
   await listen(grpc, options);
   return runningTransport(grpc, streams, health, Math.min(SWEEP_MS_MAX, limits.frame_timeout_ms / SWEEPS_PER_LIMIT));
 }

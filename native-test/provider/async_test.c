@@ -181,6 +181,8 @@ static void a_connection_may_go_while_a_signature_is_pending(void **state) {
     lost = gone.job;
     assert_non_null(lost);
     ASYNC_WAIT_CTX_free(gone.wait);
+    /* Nobody waits for the answer any more. */
+    assert_int_equal(count_descriptors(), before + 1);
     while (!other.finished)
         poll_and_step(&other, 1);
     assert_int_equal(other.work.ok, 1);

@@ -29,6 +29,8 @@
 typedef struct {
     atomic_int references;
     int fd;
+    /* What the connection's job waits for; NULL: nothing. Its thread's alone. */
+    signet_pending *pending;
 } bell;
 
 static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const signet_sign_request *request,
@@ -39,6 +41,7 @@ static void bell_release(bell *bell);
 static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_FD fd, void *bell);
 static void bell_ring(void *bell);
 static int bell_rang(bell *bell);
+static void withdraw(bell *bell);
 static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result);
 
 signet_status signet__sign_and_wait(signet_client *client, signet__loop *loop, const signet_sign_request *request,
@@ -66,6 +69,7 @@ static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const si
         bell_release(bell);
         return signet__wait_failed(result, "the request could not be started: out of memory");
     }
+    bell->pending = pending;
     status = pause_until_done(pending, bell, result);
     errno = saved_errno;
     return status;
@@ -78,12 +82,19 @@ static signet_status pause_until_done(signet_pending *pending, bell *bell, signe
             poll(&wait, 1, NAP_MS);
         if (ASYNC_pause_job())
             continue;
-        signet_pending_abandon(pending);
-        if (!bell_rang(bell))
-            bell_release(bell);
+        withdraw(bell);
         return signet__wait_failed(result, "libcrypto could not pause the job");
     }
+    bell->pending = NULL;
     return signet_pending_take(pending, result);
+}
+
+/* From now on nobody rings for it; whoever was to holds the bell no longer. */
+static void withdraw(bell *bell) {
+    signet_pending_abandon(bell->pending);
+    bell->pending = NULL;
+    if (!bell_rang(bell))
+        bell_release(bell);
 }
 
 /* The address is the name of our descriptor in an ASYNC_WAIT_CTX. */
@@ -102,6 +113,7 @@ static bell *bell_new(ASYNC_WAIT_CTX *connection) {
     if (bell == NULL)
         return NULL;
     atomic_init(&bell->references, 1);
+    bell->pending = NULL;
     bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (bell->fd >= 0 && ASYNC_WAIT_CTX_set_wait_fd(connection, &bell_key, bell->fd, bell, bell_freed))
         return bell;
@@ -109,8 +121,12 @@ static bell *bell_new(ASYNC_WAIT_CTX *connection) {
     return NULL;
 }
 
-static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_FD fd, void *bell) {
+/* A job that is paused then is never resumed: what it waits for is given up, so that the service need not sign. */
+static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_FD fd, void *bell_in) {
+    bell *bell = bell_in;
     (void)connection, (void)key, (void)fd;
+    if (bell->pending != NULL)
+        withdraw(bell);
     bell_release(bell);
 }
 

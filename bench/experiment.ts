@@ -9,14 +9,15 @@ export type SiteWish = ServiceWish | ServersWish;
 export interface ServiceWish {
   readonly kind: 'service';
   readonly key: KeyKind;
-  /** How many keys of the kind; the default is 1. */
-  readonly keys?: number;
   /** Signer processes; the default is 1. */
   readonly signers?: number;
   /** Sessions of each signer; the default is the service's. */
   readonly sessions?: number;
-  /** `softhsm`; `null`: one that costs nothing (path/null_token.c); a number: SoftHSM that takes so many milliseconds. */
-  readonly token?: 'softhsm' | 'null' | number;
+  /**
+   * `softhsm`, which is the default; `null`: one that costs nothing (path/null_token.c); a number: SoftHSM that takes so many milliseconds;
+   * so many keys: path/keys_token.c. The others have one key.
+   */
+  readonly token?: 'softhsm' | 'null' | number | { readonly keys: number };
 }
 
 /** Web servers of one worker on a core of its own, with keys of both kinds; tls/servers makes them. */
@@ -86,6 +87,8 @@ export interface Run {
   readonly load: Load;
   /** Its place in a plot: which line, and where on the axis. */
   readonly line?: string;
+  /** How long the turn lasts that is not counted, where the default is too short to wake all that was idle. */
+  readonly firstSeconds?: number;
   readonly x?: number;
 }
 

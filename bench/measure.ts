@@ -54,7 +54,7 @@ async function takeTurns(experiment: Experiment, siteOf: (run: Run) => Site): Pr
     known.set(run.name, [...(known.get(run.name) ?? []), sample.per_second]);
     return sample;
   };
-  for (const run of runs) await go(run, FIRST_SECONDS);
+  for (const run of runs) await go(run, run.firstSeconds ?? FIRST_SECONDS);
   for (let turn = 0; turn < turns; turn += 1) {
     const order = [...runs.keys()];
     if (turn % 2 === 1) order.reverse();

@@ -38,5 +38,3 @@ export interface Sample extends Measured {
 }
 
 export type Figure = Exclude<keyof Sample, 'curve'>;
-
-export { median } from './statistics.js';

@@ -24,25 +24,24 @@ const WARMUP_SIGNATURES = 50;
 /** A token with a service before it. */
 export async function startServiceSite(wish: ServiceWish): Promise<Site> {
   const token = createTokenOf(wish);
+  let service: Service | undefined;
   try {
     const { signers = 1, sessions } = wish;
-    const service = await startService(token, { signers, ...(sessions !== undefined && { sessions }) });
+    service = await startService(token, { signers, ...(sessions !== undefined && { sessions }) });
     if (typeof wish.token === 'number') makeSlow(token, wish.token);
     return new ServiceSite(wish.key, token, service);
   } catch (error) {
+    await service?.end();
     token.remove();
     throw error;
   }
 }
 
-function createTokenOf({ key: type, keys: count = 1, token }: ServiceWish): TestToken {
-  const keys = Array.from({ length: count }, (_, n) => ({
-    label: `key-${n}`,
-    type,
-    id: n.toString(16).padStart(8, '0'),
-  }));
+function createTokenOf({ key: type, token }: ServiceWish): TestToken {
+  const keys = [{ label: 'key-0', type }];
   if (typeof token === 'number') return createFaultyToken({ keys });
-  return token === 'null' ? withoutCost(createToken({ keys })) : createToken({ keys });
+  if (token === 'null') return behind('null_token.so', createToken({ keys }));
+  return typeof token === 'object' ? behind('keys_token.so', createToken(), token.keys) : createToken({ keys });
 }
 
 /** After the service has found its keys, which is not to be slow. */
@@ -50,10 +49,10 @@ function makeSlow(token: TestToken, milliseconds: number): void {
   (token as ReturnType<typeof createFaultyToken>).order({ latencyUs: milliseconds * 1000 });
 }
 
-/** With the module of null_token.c before it. */
-function withoutCost(token: TestToken): TestToken {
-  const module = join(BUILT, 'bench/null_token.so');
-  const environment = { SOFTHSM2_CONF: token.conf, BENCH_REAL_MODULE: token.module };
+/** The token with a module of ours before it, or in its place. */
+function behind(file: string, token: TestToken, keys = 0): TestToken {
+  const module = join(BUILT, 'bench', file);
+  const environment = { SOFTHSM2_CONF: token.conf, BENCH_REAL_MODULE: token.module, BENCH_KEYS: String(keys) };
   return { ...token, module, tokenConfig: (changes = {}) => token.tokenConfig({ module, environment, ...changes }) };
 }
 
@@ -69,7 +68,7 @@ class ServiceSite implements Site {
     this.#kind = kind;
     this.#token = token;
     this.#service = service;
-    this.#keys = service.keys();
+    this.#keys = service.keys;
     writeFileSync(this.#keysFile, `${this.#keys.join('\n')}\n`);
     writeFileSync(this.#messageFile, certificateVerify());
   }

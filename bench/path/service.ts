@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,7 +15,7 @@ export interface Service {
   readonly doors: GrpcDoors;
   readonly pid: number;
   /** SHA-256 of the SubjectPublicKeyInfo of every key that it serves, in hexadecimal. */
-  keys(): string[];
+  readonly keys: readonly string[];
   /** Ends it; resolves when it has. */
   end(): Promise<void>;
 }
@@ -32,12 +32,16 @@ const MAIN = join(import.meta.dirname, '../../dist/main.js');
 /** Resolves when all its signers are ready. */
 export async function startService(token: TestToken, tokenOptions: { signers: number }): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), 'signet-bench-'));
-  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  let child: ChildProcess | undefined;
+  const end = async () => {
+    if (child?.kill('SIGTERM')) await once(child, 'close');
+    rmSync(folder, { recursive: true, force: true });
+  };
   try {
     const files = await certificates(folder);
     const config = join(folder, 'signet.json');
     writeFileSync(config, JSON.stringify(configuration(token.tokenConfig(tokenOptions), files.server)));
-    const child = spawn(process.execPath, [MAIN, 'serve', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child = spawn(process.execPath, [MAIN, 'serve', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     const addresses = await started(child, tokenOptions.signers);
     const mtls = addresses.find((address) => address.startsWith('127.0.0.1:')) ?? '';
     return {
@@ -45,15 +49,11 @@ export async function startService(token: TestToken, tokenOptions: { signers: nu
       socket: join(folder, 'web.sock'),
       doors: { unix: `unix:${join(folder, 'grpc.sock')}`, mtls, files: { caFile: files.caFile, ...files.client } },
       pid: child.pid as number,
-      keys: () => catalogued(join(folder, 'catalogue.pb')),
-      async end() {
-        child.kill('SIGTERM');
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
-        removeFolder();
-      },
+      keys: await catalogued(join(folder, 'catalogue.pb')),
+      end,
     };
   } catch (error) {
-    removeFolder();
+    await end();
     throw error;
   }
 }
@@ -110,9 +110,14 @@ function started(child: ChildProcess, signers: number): Promise<string[]> {
 }
 
 /** To show why a service did not start. */
-const LOG_LINES_KEPT = 50;
+const LOG_LINES_KEPT = 20;
 
-function catalogued(file: string): string[] {
+/** How long the keys may take, in milliseconds, when the signers are ready: thousands of them take seconds. */
+const KEYS_MS = 180_000;
+
+async function catalogued(file: string): Promise<string[]> {
+  for (const deadline = performance.now() + KEYS_MS; !existsSync(file) && performance.now() < deadline; )
+    await new Promise((resolve) => setTimeout(resolve, 50));
   const { keys } = Catalogue.decode(readFileSync(file));
   return keys.map(({ spkiSha256 }) => Buffer.from(spkiSha256).toString('hex'));
 }

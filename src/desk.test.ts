@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { testPolicy } from '../test/fixtures/policy.js';
+import { recordGoal } from '../test/reliability/measured-goal.js';
 import { csr, tls12Client, tls12Server, tls13 } from '../test/tls-messages.js';
 import { algorithmsOf } from './algorithms.js';
 import type { Caller } from './caller.js';
@@ -85,6 +86,7 @@ t.test(
     const { ask, handed } = site(t, grants);
     const refusals = new Set<string>();
     let allowed = 0;
+    let wrong = 0;
     let asked = 0;
     for (const [client, { caller }] of Object.entries(CLIENTS)) {
       for (const { label, privateKey, served } of KEYS) {
@@ -95,8 +97,10 @@ t.test(
           const inUse = label !== 'disabled' && label !== 'unknown';
           const isGiven = inUse && (has(client, label, shown) || has(client, label, 'digest'));
           asked++;
-          if (body?.$case !== (isGiven ? 'sign' : 'error'))
+          if (body?.$case !== (isGiven ? 'sign' : 'error')) {
+            wrong++;
             t.fail(`${client} ${label} ${shown}: ${JSON.stringify(body)}`);
+          }
           if (isGiven) allowed++;
           else refusals.add(frame.toString('hex'));
         }
@@ -112,6 +116,7 @@ t.test(
         ),
       ),
     );
+    recordMatrix(wrong, refusals.size - 1, `${asked} of client, key and use; ${allowed} granted`);
     t.equal(
       refusals.size,
       1,
@@ -119,6 +124,12 @@ t.test(
     );
   },
 );
+
+function recordMatrix(wrong: number, apart: number, of: string): void {
+  const none = { id: 'B4', unit: '', must: 'at most', bound: 0, of } as const;
+  recordGoal({ ...none, goal: 'of the matrix given without a grant, or refused with one', measured: wrong });
+  recordGoal({ ...none, goal: 'refusals that can be told apart', measured: apart });
+}
 
 t.test('B4: without grants nobody has anything', async (t) => {
   const { ask, handed } = site(t, []);

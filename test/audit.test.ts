@@ -9,6 +9,7 @@ import { type RunningService, startService } from './fixtures/running-service.js
 import { SocketClient } from './fixtures/socket-client.js';
 import { createToken } from './fixtures/softhsm-token.js';
 import { until } from './fixtures/until.js';
+import { recordGoal } from './reliability/measured-goal.js';
 
 const WORKERS = 8;
 /** One in so many requests asks for a key that is not there, one is withdrawn at once. */
@@ -36,6 +37,9 @@ t.test('B12: audit lines are attempts, OK lines are OK answers, under faults and
   t.same([...recorded.outcomes].sort(), [...load.answered].sort(), 'each with the outcome that was answered');
   t.equal(new Set(load.answered.values()).size >= 3, true, `outcomes: ${[...new Set(load.answered.values())]}`);
 
+  const differing = [...load.answered].filter(
+    ([attempt, outcome]) => recorded.outcomes.get(attempt) !== outcome,
+  ).length;
   // Whoever dies in the middle of a write leaves a part of a line.
   appendFileSync(first.auditFile, '{"seq":123456,"time":"2026-');
   const second = await startService(t, token, again);
@@ -47,6 +51,16 @@ t.test('B12: audit lines are attempts, OK lines are OK answers, under faults and
   const afterKill = await recordedIn(t, second, 1);
   const missing = [...cutOff.answered].filter(([attempt, outcome]) => afterKill.outcomes.get(attempt) !== outcome);
   t.same(missing, [], 'a line was written before its answer left');
+  const lines = load.answered.size + cutOff.answered.size;
+  recordGoal({
+    id: 'B12',
+    goal: 'answers without their audit line, or with another outcome there',
+    measured: differing + missing.length + Math.abs(recorded.lines - load.answered.size),
+    unit: '',
+    must: 'at most',
+    bound: 0,
+    of: `${lines} answers, 2 signers killed, the service killed once`,
+  });
 
   const third = await startService(t, token, again);
   third.kill('SIGTERM');

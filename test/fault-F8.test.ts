@@ -5,17 +5,19 @@ import { MESSAGE, recordLoad } from './fixtures/recorded-load.js';
 import { startService } from './fixtures/running-service.js';
 import { watchSigners } from './fixtures/signer-status.js';
 import { until } from './fixtures/until.js';
+import { recordGoal } from './reliability/measured-goal.js';
+import { times } from './reliability/soak.js';
 
 const CALLERS = 6;
 const TIMEOUT_MS = 5_000;
 const TOKEN_US = 2_000;
 const SIGNERS_EACH = 2;
 const FAILOVER_MS_MAX = 1_000;
-/** Of the faulty token, so that it has been tried again and again. */
-const DEATHS = 6;
+/** Of the faulty token, so that it has been tried again. */
+const FAILURES = 3;
 
 t.test(
-  'goal F8: while a token fails persistently, another with the same key signs for it, and no request fails',
+  'F8: while a token fails persistently, another with the same key signs for it, and no request fails',
   async (t) => {
     const key = knownKey();
     const [first, second] = ['first', 'second'].map((label) =>
@@ -33,12 +35,15 @@ t.test(
       spkiSha256: key.spkiSha256,
     });
 
-    for (const ill of [first, second]) {
+    let slowestEverMs = 0;
+    let failovers = 0;
+    for (const turn of times(2)) {
+      const ill = turn % 2 === 1 ? first : second;
       await load.more(100);
       const beganMs = performance.now();
-      const diedBefore = deaths();
+      const failedBefore = ill.counters('C_Sign').failed;
       ill.order({ fail: 'C_Sign', rv: 'CKR_DEVICE_ERROR', times: 'forever' });
-      await until(() => deaths() >= diedBefore + DEATHS, 15_000);
+      await until(() => ill.counters('C_Sign').failed >= failedBefore + FAILURES, 30_000);
       await load.more(100);
       const during = load.asked(beganMs);
       const slowestMs = Math.max(...during.map(({ askedMs, answeredMs }) => answeredMs - askedMs));
@@ -48,15 +53,35 @@ t.test(
         `${during.length} asked, none failed`,
       );
       t.ok(slowestMs <= FAILOVER_MS_MAX, `the slowest took ${Math.round(slowestMs)} ms`);
+      slowestEverMs = Math.max(slowestEverMs, slowestMs);
+      failovers++;
       ill.order({ clear: true });
       ill.order({ latencyUs: TOKEN_US });
       await signers.whole(2 * SIGNERS_EACH);
     }
     await load.stop();
+    const failed = load.answers.filter(({ signature }) => !signature).length;
+    const of = `${failovers} failovers, ${load.answers.length} requests`;
+    recordGoal(
+      {
+        id: 'F8',
+        goal: 'the slowest answer of a failover',
+        measured: slowestEverMs,
+        unit: 'ms',
+        must: 'at most',
+        bound: FAILOVER_MS_MAX,
+        of,
+      },
+      {
+        id: 'F8',
+        goal: 'failed',
+        measured: (100 * failed) / load.answers.length,
+        unit: '%',
+        must: 'at most',
+        bound: 0.1,
+        of,
+      },
+    );
     t.ok(load.answers.every(({ signature }) => signature && key.verifies(MESSAGE, signature)));
-
-    function deaths(): number {
-      return service.log.filter(({ msg }) => msg === 'signer ended').length;
-    }
   },
 );

@@ -2,6 +2,7 @@ import t from 'tap';
 import { createFaultyToken } from './fixtures/faulty-token.js';
 import { type RunningService, startService } from './fixtures/running-service.js';
 import { SocketClient } from './fixtures/socket-client.js';
+import { recordGoal } from './reliability/measured-goal.js';
 
 const SIGNATURES = 10;
 
@@ -12,20 +13,28 @@ t.test('the faulty token under a service', async (t) => {
   const sign = await signer(service);
   t.teardown(() => sign.close());
 
-  await t.test(
-    'goal F2: a signature is one C_SignInit and one C_Sign, and nothing else reaches the token',
-    async (t) => {
-      t.equal(await sign(), 'sign');
-      const from = (token.spyLog().at(-1)?.number ?? 0) + 1;
-      for (let i = 0; i < SIGNATURES; i++) t.equal(await sign(), 'sign');
-      const calls = token.spyLog(from);
-      t.same(
-        calls.map((call) => call.function),
-        Array.from({ length: SIGNATURES }, () => ['C_SignInit', 'C_Sign']).flat(),
-      );
-      t.ok(calls.every((call) => call.rv === 'CKR_OK' && call.reached));
-    },
-  );
+  await t.test('F2: a signature is one C_SignInit and one C_Sign, and nothing else reaches the token', async (t) => {
+    t.equal(await sign(), 'sign');
+    const from = (token.spyLog().at(-1)?.number ?? 0) + 1;
+    for (let i = 0; i < SIGNATURES; i++) t.equal(await sign(), 'sign');
+    const calls = token.spyLog(from);
+    t.same(
+      calls.map((call) => call.function),
+      Array.from({ length: SIGNATURES }, () => ['C_SignInit', 'C_Sign']).flat(),
+    );
+    t.ok(calls.every((call) => call.rv === 'CKR_OK' && call.reached));
+    const perSignature = calls.length / SIGNATURES;
+    const of = `${SIGNATURES} signatures`;
+    recordGoal({
+      id: 'F2',
+      goal: 'calls of PKCS#11 for a signature',
+      measured: perSignature,
+      unit: '',
+      must: 'at most',
+      bound: 2,
+      of,
+    });
+  });
 
   await t.test('latency that is ordered is in the answer', async (t) => {
     token.order({ latencyUs: 100_000 });

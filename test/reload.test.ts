@@ -9,8 +9,9 @@ import { grpcClient, unary } from './fixtures/grpc-client.js';
 import { type RunningService, startService } from './fixtures/running-service.js';
 import { SocketClient } from './fixtures/socket-client.js';
 import { createToken } from './fixtures/softhsm-token.js';
-import { steadyLoad } from './fixtures/steady-load.js';
+import { type SteadyLoad, steadyLoad } from './fixtures/steady-load.js';
 import { until } from './fixtures/until.js';
+import { recordGoal } from './reliability/measured-goal.js';
 import { tls13 } from './tls-messages.js';
 
 const CALLS = 100;
@@ -63,6 +64,7 @@ t.test('F13: a reload under load', async (t) => {
   await load.stop();
   t.same(load.failures, [], 'no request was lost');
   t.ok(load.answered >= 6 * CALLS);
+  recordLoss(load, refused().length);
 
   t.test('a good one takes effect on connections that are open', async (t) => {
     change((config) => {
@@ -84,6 +86,12 @@ t.test('F13: a reload under load', async (t) => {
     t.ok(await service.logged('configuration reloaded'));
   });
 });
+
+function recordLoss({ failures, answered }: SteadyLoad, refused: number): void {
+  const goal = 'requests lost over reloads of bad configurations';
+  const of = `${answered} requests, ${refused} reloads, each refused with line and column`;
+  recordGoal({ id: 'F13', goal, measured: failures.length, unit: '', must: 'at most', bound: 0, of });
+}
 
 /** A configuration that is about to be spoilt. */
 type Wrong = any;

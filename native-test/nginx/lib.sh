@@ -126,6 +126,7 @@ then_a_handshake_fails_within() {
   ms=$(($(now_ms) - begun))
   ((ms <= $1)) || give_up "expected the handshake to fail within $1 ms; it took $ms ms"
   echo "a handshake failed after $ms ms"
+  took_ms=$ms
 }
 
 # then_within MS WHAT CMD…
@@ -137,6 +138,12 @@ then_within() {
   ms=$(($(now_ms) - begun))
   ((ms <= limit)) || give_up "expected $what within $limit ms; it took $ms ms"
   echo "$what after $ms ms"
+  took_ms=$ms
+}
+
+# record_goal ID WHAT MEASURED UNIT 'at most'|'at least' BOUND [OF]: for docs/reliability.md, as test/reliability/measured-goal.ts.
+record_goal() {
+  [[ -z "${SIGNET_GOAL_RESULTS:-}" ]] || (cd "$root" && node --import=tsx test/reliability/record.ts "$@")
 }
 
 now_ms() {

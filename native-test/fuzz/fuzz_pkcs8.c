@@ -21,7 +21,7 @@ static void check_found(const signet__pkcs8 *found, const uint8_t *data, size_t 
     signet__reference_parse(&reference, found->reference, found->reference_len);
 }
 
-/* libcrypto must not take it for a key. */
+/* libcrypto must not take it for a key. It takes long to find that out, so it is asked of some only. */
 static void check_useless_elsewhere(const uint8_t *data, size_t size) {
     const unsigned char *at = data;
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)size);
@@ -37,9 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int ours = signet__pkcs8_parse(&found, data, size);
 
     check(ERR_peek_error() == 0);
-    if (ours) {
+    if (ours)
         check_found(&found, data, size);
+    if (ours && found.expected == NULL && size % 32 == 0)
         check_useless_elsewhere(data, size);
-    }
     return 0;
 }

@@ -3,7 +3,8 @@
 #include "decode.h"
 #include <openssl/crypto.h>
 
-static signet__key *parse_key(const signet__provider *provider, const unsigned char *der, size_t len);
+static signet__key *parse_key(const signet__provider *provider, signet__key_type type, const unsigned char *der,
+                              size_t len);
 
 static int decode(const signet__provider *provider, signet__key_type type, OSSL_CORE_BIO *in, OSSL_CALLBACK *give,
                   void *give_arg) {
@@ -12,20 +13,22 @@ static int decode(const signet__provider *provider, signet__key_type type, OSSL_
     signet__key *key = NULL;
 
     if (signet__read_der(provider, in, der, sizeof der, &len))
-        key = parse_key(provider, der, len);
+        key = parse_key(provider, type, der, len);
     /* What was read may have been a genuine private key. */
     OPENSSL_cleanse(der, sizeof der);
-    if (key != NULL && key->type == type)
-        return signet__give_key(key, give, give_arg);
-    signet__key_free(key);
-    return 1;
+    return key == NULL || signet__give_key(key, give, give_arg);
 }
 
-static signet__key *parse_key(const signet__provider *provider, const unsigned char *der, size_t len) {
+/* Each of the decoders is asked, and NGINX may load a key for every handshake: libcrypto makes a key of it only once.
+ */
+static signet__key *parse_key(const signet__provider *provider, signet__key_type type, const unsigned char *der,
+                              size_t len) {
     signet__reference reference;
+    signet__key_type found;
     const char *expected;
 
-    if (signet__reference_parse(&reference, der, len) != NULL)
+    if (signet__reference_parse(&reference, der, len) != NULL || !signet__key_type_of(&reference, &found) ||
+        found != type)
         return NULL;
     return signet__key_from_reference(provider, &reference, &expected);
 }

@@ -37,9 +37,8 @@ void signet__key_set_public(signet__key *key, EVP_PKEY *shadow);
 signet__key *signet__key_from_reference(const signet__provider *provider, const signet__reference *reference,
                                         const char **expected);
 
-/* A public key of the type from its numbers, in the provider's shadow_libctx; NULL with an error. */
-EVP_PKEY *signet__public_from_params(const signet__provider *provider, signet__key_type type, int selection,
-                                     const OSSL_PARAM params[]);
+/* The type that the key of a reference has; 0 if the public key in it is none that Signet signs with. Takes no time. */
+int signet__key_type_of(const signet__reference *reference, signet__key_type *type);
 
 /* The key's type in OpenSSL's words. */
 const char *signet__key_type_name(signet__key_type type);

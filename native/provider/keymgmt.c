@@ -5,7 +5,7 @@
  * out the public part: libcrypto first tries to carry a key into the default provider, and signs here only if that
  * fails. Import of a private key must fail, or a genuine key could land here, where nobody can sign with it.
  */
-#include "key.h"
+#include "shadow.h"
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
@@ -54,7 +54,7 @@ static int import(void *key_in, int selection, const OSSL_PARAM params[]) {
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 || key->shadow != NULL)
         return 0;
     signet__errors_begin();
-    shadow = signet__public_from_params(key->provider, key->type, selection, params);
+    shadow = signet__shadow_from_params(key->provider, key->type, selection, params);
     if (shadow != NULL)
         signet__key_set_public(key, shadow);
     return signet__errors_end(shadow != NULL);

@@ -110,7 +110,10 @@ function publicKeySources(
   const twin = (other: KeyObjectOfToken) => other.id === object.id && other.type === object.type;
   const publics = all.publics.filter(twin);
   const certain = object.id !== '' && publics.length === 1 && all.privates.filter(twin).length === 1;
-  const sources = publics.map(({ handle }) => ({ certain, read: () => publicKeyOf(token, handle) }));
+  const sources = publics.flatMap(({ handle }) => [
+    { certain, read: () => publicKeyOf(token, handle) },
+    ...(object.type === pkcs11js.CKK_EC ? [{ certain: false, read: () => publicKeyOf(token, handle, true) }] : []),
+  ]);
   for (const certificate of all.certificates.filter(({ id }) => id === object.id)) {
     sources.push({ certain: false, read: () => publicKeyIn(certificate) });
   }

@@ -22,6 +22,26 @@ test('a bare point that looks like an OCTET STRING is taken for what its length 
   t.same(ecKey(P256, point).spki.subarray(-65), point);
 });
 
+test('a point whose coordinates lack their leading zeros is filled up to the one that lies on the curve', async (t) => {
+  const P521 = Buffer.from('06052b81040023', 'hex');
+  for (const short of ['x', 'y', 'both'] as const) {
+    let point = newPoint();
+    while ((point[1] === 0) !== (short !== 'y') || (point[67] === 0) !== (short !== 'x')) point = newPoint();
+    const trimmed = [point.subarray(1, 67), point.subarray(67)].map((half) =>
+      half[0] === 0 ? half.subarray(1) : half,
+    );
+    const given = Buffer.concat([point.subarray(0, 1), ...trimmed]);
+    t.throws(() => ecKey(P521, Buffer.concat([Buffer.of(4, given.length), given])));
+    for (const head of [Buffer.of(4, 0x81, given.length), Buffer.of(4, given.length)]) {
+      t.same(ecKey(P521, Buffer.concat([head, given]), true).spki.subarray(-133), point, short);
+    }
+  }
+});
+
+function newPoint(): Buffer {
+  return createECDH('secp521r1').generateKeys();
+}
+
 test('an Ed25519 key is understood with both names of its curve, bare and wrapped', async (t) => {
   const { publicKey } = generateKeyPairSync('ed25519');
   const expected = publicKeyFromKeyObject(publicKey);

@@ -11,14 +11,15 @@ const CKK_EC_EDWARDS = 0x40;
 /**
  * The public key that an object tells: any public key object, or an RSA private key, whose modulus and exponent are no secret.
  * Throws SignetError invalid_argument for a key that Signet does not sign with or that the object does not tell.
+ * `isDamaged`: the point of an EC key is not as it should be; what comes is a guess, and must be proven.
  */
-export function publicKeyOf(token: Token, object: pkcs11js.Handle): PublicKey {
+export function publicKeyOf(token: Token, object: pkcs11js.Handle, isDamaged = false): PublicKey {
   const type = numberOf(attributeOf(token, object, pkcs11js.CKA_KEY_TYPE));
   switch (type) {
     case pkcs11js.CKK_RSA:
       return rsaKey(required(token, object, 'CKA_MODULUS'), required(token, object, 'CKA_PUBLIC_EXPONENT'));
     case pkcs11js.CKK_EC:
-      return ecKey(required(token, object, 'CKA_EC_PARAMS'), required(token, object, 'CKA_EC_POINT'));
+      return ecKey(required(token, object, 'CKA_EC_PARAMS'), required(token, object, 'CKA_EC_POINT'), isDamaged);
     case CKK_EC_EDWARDS:
       return edwardsKey(required(token, object, 'CKA_EC_PARAMS'), required(token, object, 'CKA_EC_POINT'));
     default:
@@ -51,11 +52,47 @@ const COORDINATE_BYTES: Readonly<Record<string, number>> = {
   '06052b81040023': 66,
 };
 
-export function ecKey(parameters: Buffer, ecPoint: Buffer): PublicKey {
+export function ecKey(parameters: Buffer, ecPoint: Buffer, isDamaged = false): PublicKey {
   const coordinate = COORDINATE_BYTES[parameters.toString('hex')];
   if (!coordinate) throw unusable(`an EC key with the parameters ${parameters.toString('hex').slice(0, 64)}`);
-  return publicKeyFromSpki(ecSpki(parameters, barePoint(ecPoint, [1 + 2 * coordinate, 1 + coordinate])));
+  if (!isDamaged)
+    return publicKeyFromSpki(ecSpki(parameters, barePoint(ecPoint, [1 + 2 * coordinate, 1 + coordinate])));
+  const [key] = repaired(ecPoint, coordinate).flatMap((point) => onCurve(parameters, point));
+  if (key) return key;
+  throw unusable(`a CKA_EC_POINT of ${ecPoint.length} bytes`);
 }
+
+function onCurve(parameters: Buffer, point: Buffer): PublicKey[] {
+  try {
+    return [publicKeyFromSpki(ecSpki(parameters, point))];
+  } catch {
+    return [];
+  }
+}
+
+/** So many leading zeros may be missing. */
+const MISSING_BYTES_MAX = 4;
+
+/**
+ * What tpm2-pkcs11 1.9 may have meant: it leaves out leading zeros of coordinates, and writes the length of P-521's OCTET STRING in one byte
+ * where DER wants two. Where zeros are missing, one of these points lies on the curve, as a rule.
+ */
+function repaired(ecPoint: Buffer, coordinate: number): Buffer[] {
+  const isShortForm = ecPoint[0] === OCTET_STRING && ecPoint[1] === ecPoint.length - 2;
+  const point = octetStringContent(ecPoint) ?? (isShortForm ? ecPoint.subarray(2) : undefined);
+  if (point?.[0] !== UNCOMPRESSED) return [];
+  const missing = 1 + 2 * coordinate - point.length;
+  if (missing < 0 || missing > MISSING_BYTES_MAX) return [];
+  return Array.from({ length: missing + 1 }, (_, ofX) => {
+    const yAt = 1 + coordinate - ofX;
+    const [x, y] = [point.subarray(1, yAt), point.subarray(yAt)];
+    return Buffer.concat([point.subarray(0, 1), Buffer.alloc(ofX), x, Buffer.alloc(missing - ofX), y]);
+  });
+}
+
+const OCTET_STRING = 0x04;
+/** SEC 1 section 2.3.3. */
+const UNCOMPRESSED = 0x04;
 
 /** id-Ed25519 (RFC 8410), and the name that PKCS#11 v3.0 allows instead: PrintableString "edwards25519". */
 const ED25519_PARAMETERS = ['06032b6570', '130c656477617264733235353139'];

@@ -14,6 +14,8 @@ export interface ContractToken {
   readonly config: TokenConfig;
   /** What makes its keys: `signet keys generate`, or a tool of the token's own. */
   generate(kind: KeyKind, label: string): Promise<void>;
+  /** Kinds that its mechanism list allows and it cannot do all the same, each with what happens. */
+  readonly lacks?: Readonly<Partial<Record<KeyKind, string>>>;
   /** How many processes may use it at once, where that is few. */
   readonly signersMax?: number;
   remove(): void | Promise<void>;

@@ -16,14 +16,16 @@ export async function contract(t: Test, token: ContractToken): Promise<void> {
   t.teardown(() => token.remove());
   const { name, config, folder, signersMax } = token;
   const mechanisms = await mechanismsOf(config);
-  await t.test(`${name}: keys of every kind that its mechanisms allow are made in it`, (t) =>
-    makesKeys(t, token, mechanisms),
-  );
+  const made: string[] = [];
+  await t.test(`${name}: keys of every kind that its mechanisms allow are made in it`, async (t) => {
+    made.push(...(await makesKeys(t, token, mechanisms)));
+  });
 
   await t.test(`${name}: as it is`, async (t) => {
     const service = await startService(t, configured(config), { signers: SIGNERS });
     await watchSigners(t, service).whole(SIGNERS);
     const keys = await listKeys(t, service.grpcAddress);
+    t.same(keys.map(({ label }) => label).sort(), made.sort(), 'every key is served');
     await signsWithAll(t, mechanisms, service, keys);
     await t.test('a signer that is killed is replaced, and no request fails', (t) =>
       outlivesItsSigners(t, service, SIGNERS, keys),

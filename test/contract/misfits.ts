@@ -40,5 +40,5 @@ export async function refusesMisfits(t: Test, service: RunningService, faults: F
 const ALL = SCHEME_NAMES.map((name) => algorithmNamed(name) as Algorithm);
 
 async function refused(t: Test, sign: Sign, what: string, request: Parameters<Sign>[0]): Promise<void> {
-  await t.rejects(sign(request), /does not fit the key|digest of \d+ bytes|digest|no key of this SPKI/, what);
+  await t.rejects(sign(request), /does not fit the key|digest|no key of this SPKI/, what);
 }

@@ -38,10 +38,19 @@ static const struct {
     command *run;
     int argc_min, argc_max;
 } COMMANDS[] = {
-    {"latency", latency, 2, 3}, {"limit", limit, 1, 1},         {"fail", fail, 3, 3},
-    {"hang", hang, 2, 2},       {"release", release, 0, 0},     {"crash", crash, 2, 2},
-    {"corrupt", corrupt, 1, 1}, {"wrong-key", wrong_key, 1, 1}, {"revoke", revoke_sessions, 1, 2},
-    {"token-flags", token_flags, 1, 1}, {"clear", clear, 0, 0}, {"counters", counters, 0, 0}, {"log", show_log, 0, 1},
+    {"latency", latency, 2, 3},
+    {"limit", limit, 1, 1},
+    {"fail", fail, 3, 3},
+    {"hang", hang, 2, 2},
+    {"release", release, 0, 0},
+    {"crash", crash, 2, 2},
+    {"corrupt", corrupt, 1, 1},
+    {"wrong-key", wrong_key, 1, 1},
+    {"revoke", revoke_sessions, 1, 2},
+    {"token-flags", token_flags, 1, 1},
+    {"clear", clear, 0, 0},
+    {"counters", counters, 0, 0},
+    {"log", show_log, 0, 1},
 };
 
 static struct function_state *function_of(struct state *state, const char *name);

@@ -129,7 +129,11 @@ function decideUse(
   return refused;
 }
 
-function wasSignedBefore({ key }: ServedKey, question: Question, { shared: { duplicates }, tally }: PolicyParts): boolean {
+function wasSignedBefore(
+  { key }: ServedKey,
+  question: Question,
+  { shared: { duplicates }, tally }: PolicyParts,
+): boolean {
   const { algorithm, inputSha256, attemptId } = question;
   const { spkiSha256 } = key;
   if (!duplicates.isDuplicate({ messageSha256: inputSha256, spkiSha256, scheme: algorithm.scheme, attemptId }))

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { ErrorCode, SignatureScheme, type SignRequest } from '../src/gen/signet/v1/sign.js';
 import { SigningServiceClient } from '../src/gen/signet/v1/signing_service.js';
 import { signet } from './fixtures/command-line.js';
@@ -15,6 +15,49 @@ const TO_COME = '2199-01-01T00:00:00Z';
 const PAST = '2020-01-01T00:00:00Z';
 
 t.test('groups, marks, rates, expiry and duplicates hold on the wire, and the record says how', async (t) => {
+  const { service, keys, asWeb, asLocal } = await startSite(t);
+  const { www, api, modern, unknown } = keys;
+  t.equal(await asWeb(request(api, tls13('server'))), 'sign', 'a grant that will expire');
+  for (const ask of [asWeb, asLocal]) t.equal(await ask(request(www, tls13('server'))), 'sign', 'as one of a group');
+  t.equal(await asWeb(request(modern, tls13('server'))), 'sign');
+  const denied = await asWeb(request(unknown, tls13('server')));
+  t.match(denied, { code: 'ERROR_CODE_PERMISSION_DENIED' });
+  t.same(await asWeb(request(modern, tls12Server('x25519'))), denied, 'a key marked for TLS 1.3 only');
+  t.same(await asWeb(request(www, tls13('client'))), denied, 'another use');
+  t.same(await asWeb(digest(www)), denied, 'a digest');
+
+  const message = tls13('server');
+  const first = request(www, message);
+  t.equal(await asWeb(first), 'sign');
+  t.equal(await asWeb(first), 'sign', 'a retry keeps its attempt id');
+  t.match(await asWeb(request(www, message)), { message: /was signed before under another attempt_id/ });
+
+  const burst = await Promise.all([1, 2, 3].map(() => asLocal(digest(api))));
+  t.match(burst.sort(), ['sign', 'sign', /1 signatures per second and 2 at once; retry in \d+ ms/], 'a burst of 2');
+
+  writeFileSync(service.configFile, readFileSync(service.configFile, 'utf8').replace(TO_COME, PAST));
+  t.match(await signet(['--config', service.configFile, 'reload']), { code: 0 });
+  t.same(await asWeb(request(api, tls13('server'))), denied, 'the grant has expired, on a connection that is open');
+
+  const lines = service.attempts();
+  t.same(
+    lines.filter(({ principal }) => principal === 'web').map(({ outcome, use }) => (outcome === 'ok' ? use : outcome)),
+    [
+      ...Array(3).fill('tls13-server'),
+      ...Array(4).fill('permission_denied'),
+      ...Array(2).fill('tls13-server'),
+      ...Array(2).fill('permission_denied'),
+    ],
+  );
+  const serving = await service.logged('serving');
+  const metrics = (serving.addresses as string[]).find((address) => address.startsWith('http'));
+  const scrape = await (await fetch(metrics as string)).text();
+  t.match(scrape, 'signet_duplicate_requests_total{answer="refused"} 1\n');
+  t.match(scrape, 'signet_quota_refusals_total 1\n');
+});
+
+/** Keys of a token and one that it does not have, grants of every kind, and a caller on each transport. */
+async function startSite(t: Test) {
   const [www, api, modern, unknown] = [knownKey(), knownKey(), knownKey(), knownKey()];
   const token = createToken({
     keys: [
@@ -56,45 +99,8 @@ t.test('groups, marks, rates, expiry and duplicates hold on the wire, and the re
       () => 'sign',
       (error: { details: string }) => error.details,
     );
-
-  t.equal(await asWeb(request(api, tls13('server'))), 'sign', 'a grant that will expire');
-  for (const ask of [asWeb, asLocal]) t.equal(await ask(request(www, tls13('server'))), 'sign', 'as one of a group');
-  t.equal(await asWeb(request(modern, tls13('server'))), 'sign');
-  const denied = await asWeb(request(unknown, tls13('server')));
-  t.match(denied, { code: 'ERROR_CODE_PERMISSION_DENIED' });
-  t.same(await asWeb(request(modern, tls12Server('x25519'))), denied, 'a key marked for TLS 1.3 only');
-  t.same(await asWeb(request(www, tls13('client'))), denied, 'another use');
-  t.same(await asWeb(digest(www)), denied, 'a digest');
-
-  const message = tls13('server');
-  const first = request(www, message);
-  t.equal(await asWeb(first), 'sign');
-  t.equal(await asWeb(first), 'sign', 'a retry keeps its attempt id');
-  t.match(await asWeb(request(www, message)), { message: /was signed before under another attempt_id/ });
-
-  const burst = await Promise.all([1, 2, 3].map(() => asLocal(digest(api))));
-  t.match(burst.sort(), ['sign', 'sign', /1 signatures per second and 2 at once; retry in \d+ ms/], 'a burst of 2');
-
-  writeFileSync(service.configFile, readFileSync(service.configFile, 'utf8').replace(TO_COME, PAST));
-  t.match(await signet(['--config', service.configFile, 'reload']), { code: 0 });
-  t.same(await asWeb(request(api, tls13('server'))), denied, 'the grant has expired, on a connection that is open');
-
-  const lines = service.attempts();
-  t.same(
-    lines.filter(({ principal }) => principal === 'web').map(({ outcome, use }) => (outcome === 'ok' ? use : outcome)),
-    [
-      ...Array(3).fill('tls13-server'),
-      ...Array(4).fill('permission_denied'),
-      ...Array(2).fill('tls13-server'),
-      ...Array(2).fill('permission_denied'),
-    ],
-  );
-  const serving = await service.logged('serving');
-  const metrics = (serving.addresses as string[]).find((address) => address.startsWith('http'));
-  const scrape = await (await fetch(metrics as string)).text();
-  t.match(scrape, 'signet_duplicate_requests_total{answer="refused"} 1\n');
-  t.match(scrape, 'signet_quota_refusals_total 1\n');
-});
+  return { service, keys: { www, api, modern, unknown }, asWeb, asLocal };
+}
 
 type Key = ReturnType<typeof knownKey>;
 

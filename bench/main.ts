@@ -22,8 +22,8 @@ const facts = {
   wake: `a round trip between two C processes adds ${wakeUs()} us; a signature makes two such trips`,
 };
 for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(8)} ${value}`);
-if ((loadavg()[0] ?? 0) > BUSY_LOAD)
-  console.log('\nThe machine is busy with other things: these figures are worth little.');
+const busy = (loadavg()[0] ?? 0) > BUSY_LOAD;
+if (busy) console.log('\nThe machine is busy with other things: these figures are worth little.');
 
 const chosen = experiments(length).filter(({ name }) => !only || only.some((word) => name.includes(word)));
 const results: ExperimentResult[] = [];
@@ -43,5 +43,6 @@ const gates = evaluate(
   results,
 );
 console.log(`\n${gates.map(sentence).join('\n')}`);
-if (!only) await writeReport({ length, machine: facts, experiments: results, gates });
+if (!only) await writeReport({ length, machine: facts, busy, experiments: results, gates });
+console.log(`${Math.round(performance.now() / 1000)} s in all`);
 if (process.env.GATE && !gates.every(isMet)) process.exitCode = 1;

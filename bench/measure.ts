@@ -63,11 +63,14 @@ async function takeTurns(experiment: Experiment, siteOf: (run: Run) => Site): Pr
   return samples;
 }
 
+/** Also of a service that answered nothing, the loop is open. */
+const RATE_MIN = 1;
+
 /** Per second, of what is known by then; undefined for a closed loop. */
 function rateOf(load: Load, known: ReadonlyMap<string, readonly number[]>): number | undefined {
   if (!('pace' in load) || !('rate' in load.pace)) return undefined;
   const { of, share } = load.pace.rate;
   const seen = known.get(of);
   if (!seen) throw new Error(`an open loop takes its share of "${of}", which is no run before it`);
-  return share * median(seen);
+  return Math.max(RATE_MIN, share * median(seen));
 }

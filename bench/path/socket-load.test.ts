@@ -32,7 +32,6 @@ t.test('an open loop shows a stall in every request that was due meanwhile', asy
   const measured = await runLoad(PROGRAM, words({ ...WISH, ...service.options, rate: 1000 }), WATCH);
   t.ok(measured.count > 480 && measured.count <= 501, `${measured.count} in 0.5 s of 1,000 a second`);
   t.ok(measured.p90_us > 100_000, `p90 ${measured.p90_us}`);
-  t.ok(measured.p50_us < 150_000, `p50 ${measured.p50_us}`);
 });
 
 t.test('a closed loop asks over all connections and keys in turn', async (t) => {

@@ -8,6 +8,8 @@ export interface Results {
   readonly length: string;
   /** Machine, commit, versions: report/machine.ts. */
   readonly machine: Readonly<Record<string, string>>;
+  /** Whether other processes wanted the processors. */
+  readonly busy: boolean;
   readonly experiments: readonly ExperimentResult[];
   readonly gates: readonly (Gate & { readonly reason: string })[];
 }
@@ -17,7 +19,7 @@ export function pageOf(results: Results, plots: readonly Plot[], folder: string)
   const missed = results.gates.filter((gate) => !isMet(gate)).length;
   const parts = [
     HEAD,
-    `This was a ${results.length} run on:`,
+    `This was a ${results.length} run on the machine below.${results.busy ? BUSY : ''}`,
     machineTable(results.machine),
     '## Gates',
     `${GATES_HEAD} ${missed === 0 ? 'All are met.' : `${missed} of ${results.gates.length} are missed.`}`,
@@ -40,6 +42,8 @@ How far Signet is from what the token alone can do, and from what people would u
 Every figure is the median over the turns of an experiment, whose runs take turns in one go: a machine's speed drifts, so only what was
 measured side by side compares. Audit, grants and the default verification are always on. An open loop asks at a constant rate and counts each
 latency from when the request was due, so no stall is left out; gRPC's load is made by Node.js, whose timers add up to a millisecond there.`;
+
+const BUSY = ' **It was busy with other things: these figures are worth little.**';
 
 const GATES_HEAD = `Each is a ratio, a difference or a CPU time within one experiment, the median of its turns; \`bench/gates.json\` has them.`;
 

@@ -34,6 +34,7 @@ const GATE = { what: 'of the floor', value: 0.5, unit: '', must: 'at least', bou
 const RESULTS: Results = {
   length: 'quick',
   machine: { machine: '2 x Abacus', commit: 'abc' },
+  busy: true,
   experiments: EXPERIMENTS,
   gates: [GATE],
 };
@@ -67,6 +68,7 @@ t.test('the page names the machine, the gates that were missed, and every run', 
   const page = pageOf(RESULTS, plotsOf(EXPERIMENTS), '../bench/results');
   t.match(page, /\| machine \| 2 x Abacus \|/);
   t.match(page, /1 of 1 are missed/);
+  t.match(page, /busy with other things/);
   t.match(page, /\| of the floor \| 0\.500 \| at least 0\.900 \| \*\*missed by 0\.400\*\* \| because \|/);
   t.match(page, /!\[Throughput[^\]]*\]\(\.\.\/bench\/results\/in-flight\.svg\)/);
   t.match(page, /### How does it grow\?/);

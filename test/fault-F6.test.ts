@@ -55,7 +55,7 @@ t.test(
     for (const wrong of ['still-wrong-0815', WRONG]) {
       const before = latched();
       writeFileSync(pinFile, wrong, { mode: 0o600 });
-      await until(() => latched() > before, 20_000);
+      await until(() => latched() > before, 60_000);
     }
     writeFileSync(pinFile, token.pin, { mode: 0o600 });
     await watchTokens(t, last).is('test', 'SERVING', SIGNERS);
@@ -76,7 +76,7 @@ t.test(
     const service = await start();
     await watchTokens(t, service).is('test', 'LATCHED');
     t.match(await command(service, 'token', 'unlatch', 'test'), { code: 0, stderr: /the latch is open/ });
-    await until(() => logins() === 2);
+    await until(() => logins() === 2, 60_000);
     await watchTokens(t, service).is('test', 'LATCHED');
     service.kill('SIGTERM');
     await service.exit();

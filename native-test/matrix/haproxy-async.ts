@@ -15,7 +15,7 @@ const HANDSHAKES = 8;
 const TOKEN_US = 500_000;
 /** One after the other they would take 4 s. The goal's bound; the best of some rounds, since this machine may have other work. */
 const TOGETHER_MS_MAX = 1_000;
-const ROUNDS = 3;
+const ROUNDS = 6;
 const VISITORS = 120;
 const ABORTING = 60;
 /** Of the token, and when a client goes away at the latest: while its signature is being made. */

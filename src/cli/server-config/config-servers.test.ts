@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { signet } from '../../../test/fixtures/command-line.js';
+import { initFolder, signet } from '../../../test/fixtures/command-line.js';
 import { haproxyChroot } from './servers.js';
 
 const SERVERS = ['nginx', 'haproxy', 'apache'];
@@ -14,6 +14,13 @@ t.test('each server gets openssl.cnf, its drop-in and itself, each under the lin
     t.match(stdout, 'sockets = /run/a.sock:/run/b.sock\n');
     t.ok(stdout.indexOf('\ndefault = ') < stdout.indexOf('\nsignet = '), 'default stands first');
   }
+});
+
+t.test('sockets and catalogue are those of the configuration, if there is one', async (t) => {
+  const folder = await initFolder();
+  t.teardown(() => folder.remove());
+  const { stdout } = await folder.run(['config', 'openssl']);
+  t.match(stdout, `sockets = ${folder.file('run/web.sock')}\ncatalogue = ${folder.file('run/catalogue')}\n`);
 });
 
 t.test('--part prints one file alone, and an unknown part is a usage error', async (t) => {

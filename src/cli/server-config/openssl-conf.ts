@@ -19,6 +19,7 @@ activate = 1
 [signet_provider]
 module = ${provider}
 activate = 1
+# The user of the server must be let in: by the socket's mode and group, and by a principal with the uid, in signet.yaml.
 sockets = ${sockets.join(':')}
 catalogue = ${catalogue}
 `;

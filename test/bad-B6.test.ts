@@ -23,7 +23,7 @@ const SIGNERS = 2;
 const TOKEN_US = 5_000;
 const TIMEOUT_MS = 30_000;
 const OTHERS_PER_S = 100;
-const ROUND_S = seconds(3, 60);
+const ROUND_S = seconds(2, 60);
 const RATIO_MAX = 2;
 /** The goal is 2. On a machine with 2 processors that also run the attacker and other tests, what is left for the service is chance. */
 const RATIO_MAX_BUSY = 20;

@@ -16,8 +16,8 @@ const CAN_PER_S = (SESSIONS * 1_000_000) / TOKEN_US;
 const CONNECTIONS = 8;
 /** What a caller of the AWS external key store waits. */
 const TIMEOUT_MS = 250;
-const PEAK_S = sized(2, 10);
-const OVERLOAD_S = seconds(3, 60);
+const PEAK_S = sized(1, 10);
+const OVERLOAD_S = seconds(2, 60);
 /** A caller who comes alone afterwards is answered so soon when all is as before. */
 const NORMAL_MS = 25;
 

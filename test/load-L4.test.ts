@@ -18,7 +18,7 @@ const QUIET_PER_S = 200;
 const QUOTA_PER_S = 100;
 const TIMES_OF_QUOTA = 10;
 const ROUND_S = sized(1, 5);
-const ROUNDS = sized(3, 12);
+const ROUNDS = sized(2, 12);
 const RATIO_MAX = 2;
 /** The goal is 2; a machine that is busy with other tests delays now the one and now the other. */
 const RATIO_MAX_BUSY = 20;

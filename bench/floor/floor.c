@@ -51,6 +51,8 @@ typedef struct {
 /* Shared by the processes. */
 typedef struct {
     pthread_barrier_t begin;
+    /* One process after the other opens the token: of many at once, some find none in SoftHSM. */
+    pthread_mutex_t opening;
     _Atomic uint64_t began_ns;
     _Atomic uint64_t cpu_ns;
     session_samples of[];
@@ -148,6 +150,10 @@ static measurement *share(unsigned long sessions) {
     pthread_barrierattr_init(&attributes);
     pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     pthread_barrier_init(&shared->begin, &attributes, (unsigned)sessions);
+    pthread_mutexattr_t mutex_attributes;
+    pthread_mutexattr_init(&mutex_attributes);
+    pthread_mutexattr_setpshared(&mutex_attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutex_init(&shared->opening, &mutex_attributes);
     return shared;
 }
 
@@ -182,7 +188,9 @@ static bool run_processes(const settings *settings, measurement *measurement) {
 static int be_process(const settings *settings, measurement *measurement, unsigned long first, unsigned long end) {
     pthread_t threads[SESSIONS_MAX];
     worker workers[SESSIONS_MAX];
+    pthread_mutex_lock(&measurement->opening);
     floor_token_open(&settings->token);
+    pthread_mutex_unlock(&measurement->opening);
     for (unsigned long i = first; i < end; i++) {
         workers[i] = (worker){settings, measurement, &measurement->of[i]};
         if (pthread_create(&threads[i], NULL, be_session, &workers[i]) != 0)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** The processes whose parent this is (proc(5), stat), by ascending pid. */
 export function childrenOf(parent: number): number[] {
@@ -12,9 +12,10 @@ export function pssMb(pid: number): number {
   return (Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]) * 1024) / 1e6;
 }
 
-/** CPU time of a process's living threads so far, user and system, in microseconds (proc(5), schedstat). */
+/** CPU time of a process's living threads so far, user and system, in microseconds (proc(5), schedstat). Throws if it has ended. */
 export function cpuUs(pid: number): number {
   const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) throw new Error(`process ${pid} has ended; it should be there to be measured`);
   return readdirSync(tasks).reduce((sum, task) => sum + taskCpuNs(`${tasks}/${task}/schedstat`), 0) / 1000;
 }
 

@@ -24,11 +24,10 @@ const writes = length === '--write';
 const isQuick = length === 'quick';
 const programs = PROGRAMS.filter(({ rows }) => rows.some(({ program }) => program.toLowerCase().includes(word)));
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stopAll().finally(() => process.exit(1)));
 const rows = programs.flatMap((program) => program.rows);
 const needed = new Set([...keysOf(cellsOf(rows, isQuick)), ...LIVES_KEYS, ...PRINTED_KEYS]);
 const site = await Site.make(KEY_KINDS.filter((kind) => needed.has(kind)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => leave().finally(() => process.exit(1)));
 try {
   await site.startService();
   await tryPrograms(site, programs, isQuick);
@@ -38,10 +37,14 @@ try {
   await part('lives', () => tryLives(site, isQuick ? TURNS_QUICK : TURNS_LONG));
   await part('async', () => tryHaproxyAsync(site));
 } finally {
+  await leave();
+}
+end();
+
+async function leave(): Promise<void> {
   await stopAll();
   await site.remove();
 }
-end();
 
 async function part(name: string, work: () => Promise<void>): Promise<void> {
   if (writes || (word !== '' && word !== name)) return;

@@ -1,14 +1,16 @@
 import t, { type Test } from 'tap';
 import { createFaultyToken, type FaultyToken } from '../../test/fixtures/faulty-token.js';
-import { keepSigning, putBack, startPool, until } from '../../test/fixtures/pool.js';
+import { keepSigning, putBack, startPool } from '../../test/fixtures/pool.js';
 import { newJob } from '../../test/fixtures/sign-job.js';
+import { until } from '../../test/fixtures/until.js';
 import { type Algorithm, algorithmNamed } from '../algorithms.js';
 import { verifies } from '../signer/verify.js';
 
 const SESSIONS = 8;
 const TOKEN_MS = 50;
 const P256 = algorithmNamed('ecdsa_secp256r1_sha256') as Algorithm;
-const MESSAGE = Buffer.from('to be signed');
+/** Far more than it takes, also on a busy machine. */
+const COMES_MS_MAX = 60_000;
 
 t.test(
   'a signer of several sessions signs in all of them side by side, each signature of its own message',
@@ -63,21 +65,10 @@ t.test('one session that hangs is seen while the others go on, and costs its sig
   const load = keepSigning(t, pool, key, P256, SESSIONS);
   await more(token, 50);
   token.order({ hang: 'C_Sign', times: 1 });
-  await until(() => pool.signers().some(({ restarts, state }) => restarts === 1 && state === 'ready'));
+  await until(() => pool.signers().some(({ restarts, state }) => restarts === 1 && state === 'ready'), COMES_MS_MAX);
   await more(token, 50);
   const { failed } = await load.stop();
   t.same(failed, []);
-});
-
-t.test('where the token has fewer sessions than are wanted, those do the work', async (t) => {
-  const token = faultyToken(t);
-  token.order({ fail: 'C_OpenSession', rv: 'CKR_SESSION_COUNT', times: '20%' });
-  const { pool, key } = await startPool(t, [token.tokenConfig({ sessions: SESSIONS })]);
-  const submit = putBack(pool);
-  const jobs = Array.from({ length: 4 * SESSIONS }, () => newJob(key, P256, MESSAGE));
-  for (const { job } of jobs) submit(job);
-  const outcomes = await Promise.all(jobs.map(({ outcome }) => outcome));
-  t.ok(outcomes.every(({ ok }) => ok));
 });
 
 function faultyToken(t: Test): FaultyToken {
@@ -89,5 +80,5 @@ function faultyToken(t: Test): FaultyToken {
 /** Waits until so many more signatures have reached the token. */
 async function more(token: FaultyToken, count: number): Promise<void> {
   const goal = token.counters('C_Sign').reached + count;
-  await until(() => token.counters('C_Sign').reached >= goal);
+  await until(() => token.counters('C_Sign').reached >= goal, COMES_MS_MAX);
 }

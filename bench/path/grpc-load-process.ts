@@ -31,12 +31,12 @@ function tell(news: GrpcNews): void {
 /** Different messages, in turn, as path/socket_load.c has them. */
 const MESSAGES = 256;
 
-function request({ keys, scheme }: GrpcWish, n: number): SignRequest {
+function request({ keys, scheme, timeoutMs }: GrpcWish, n: number): SignRequest {
   return {
     spkiSha256: Buffer.from(keys[n % keys.length] ?? '', 'hex'),
     scheme,
     input: { $case: 'message', value: certificateVerify(n % MESSAGES) },
-    timeoutUs: 1_000_000,
+    timeoutUs: timeoutMs * 1000,
     attemptId: randomBytes(16),
   };
 }

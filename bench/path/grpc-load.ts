@@ -15,6 +15,8 @@ export interface GrpcWish {
   readonly connections: number;
   readonly inFlight?: number;
   readonly rate?: number;
+  /** How long a request may take in all. */
+  readonly timeoutMs: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
 }

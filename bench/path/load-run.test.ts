@@ -63,7 +63,7 @@ t.test(
 );
 
 t.test('what is never answered has failed', async (t) => {
-  const measured = await new LoadRun({ ...WISH, inFlight: 2 }, () => undefined).make(() => undefined);
+  const measured = await new LoadRun({ ...WISH, inFlight: 2, patienceMs: 200 }, () => undefined).make(() => undefined);
   t.equal(measured.failed, 2);
   t.equal(measured.count, 0);
 });

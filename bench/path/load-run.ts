@@ -10,6 +10,7 @@ export interface LoadRunWish {
   readonly rate?: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  readonly patienceMs?: number;
 }
 
 /** Begins the nth request; `ended` is called once, later. */
@@ -17,8 +18,8 @@ export type Begin = (n: number, ended: (outcome: Outcome) => void) => void;
 
 /** Unanswered requests beyond which one that is due counts as failed. */
 const PENDING_MAX = 65_536;
-/** How long answers may still come when the time is over, in milliseconds. */
-const PATIENCE_MS = 2_000;
+/** How long answers may still come when the time is over, if the wish does not say, in milliseconds. */
+const PATIENCE_MS = 6_000;
 
 /**
  * One load, closed or open. In an open loop a latency counts from when the request was due, not from when it could be sent, so that a
@@ -54,7 +55,8 @@ export class LoadRun {
     await untilMs(this.#endMs);
     const cpuUs = cpu();
     this.#tell({ news: 'end' });
-    while (this.#pending > 0 && performance.now() < this.#endMs + PATIENCE_MS) await untilMs(performance.now() + 5);
+    while (this.#pending > 0 && performance.now() < this.#endMs + (this.#wish.patienceMs ?? PATIENCE_MS))
+      await untilMs(performance.now() + 5);
     this.#failed += this.#pending;
     return this.#measured(cpuUs);
   }

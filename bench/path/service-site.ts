@@ -18,6 +18,12 @@ const SCHEMES: Record<KeyKind, number> = { p256: 0x0403, rsa2048: 0x0804 };
 const MECHANISMS: Record<KeyKind, FloorMechanism> = { p256: 'ecdsa-p256', rsa2048: 'rsa-pss' };
 /** Of every load before its measured part, in seconds: connections are made, and what was idle wakes. */
 const WARMUP_SECONDS = 0.2;
+/**
+ * How long a request may take in all, in milliseconds: as long as the service lets one wait, where the next is asked when it is answered; what a
+ * client waits by default, where it is asked whatever happens.
+ */
+const CLOSED_LOOP_MS = 5_000;
+const OPEN_LOOP_MS = 1_000;
 /** Signatures of each client before the measured part, where that is counted so. */
 const WARMUP_SIGNATURES = 50;
 
@@ -144,6 +150,7 @@ class ServiceSite implements Site {
       ...shape,
       seconds,
       warmup: WARMUP_SECONDS,
+      'timeout-ms': shape.rate === undefined ? CLOSED_LOOP_MS : OPEN_LOOP_MS,
     };
     return runLoad(join(BUILT, 'bench/socket_load'), words(options), watch);
   }
@@ -160,6 +167,7 @@ class ServiceSite implements Site {
       ...('rate' in load.pace ? { rate: rate ?? 1 } : { inFlight: load.pace.inFlight }),
       seconds,
       warmupSeconds: WARMUP_SECONDS,
+      timeoutMs: rate === undefined ? CLOSED_LOOP_MS : OPEN_LOOP_MS,
     };
     return (await this.#grpc.get()).run(wish, watch);
   }

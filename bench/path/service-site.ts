@@ -25,7 +25,7 @@ const WARMUP_SECONDS = 0.2;
 const CLOSED_LOOP_MS = 5_000;
 const OPEN_LOOP_MS = 1_000;
 /** Signatures of each client before the measured part, where that is counted so. */
-const WARMUP_SIGNATURES = 50;
+const WARMUP_SIGNATURES = 10;
 
 /** A token with a service before it. */
 export async function startServiceSite(wish: ServiceWish): Promise<Site> {
@@ -97,7 +97,9 @@ class ServiceSite implements Site {
     // Of an overload it is a figure, of anything else a fault.
     if (measured.failed && rate === undefined)
       throw new Error(`${measured.failed} of ${measured.count} signatures of ${load.by} failed`);
-    return load.by === 'floor' || load.by === 'openssl' || load.by === 'p11-kit' ? measured : usage.with(measured);
+    return load.by === 'floor' || load.by === 'openssl' || load.by === 'p11-kit'
+      ? measured
+      : usage.with(measured, uncounted(load));
   }
 
   async end(): Promise<void> {
@@ -173,6 +175,11 @@ class ServiceSite implements Site {
   }
 }
 
+/** The client library's load does not say when its measured part begins, so its warm-up is watched too. */
+function uncounted(load: Load): number {
+  return load.by === 'clients' ? WARMUP_SIGNATURES * load.clients : 0;
+}
+
 function paceOf(pace: Pace, rate: number | undefined): Record<string, number | undefined> {
   return 'rate' in pace ? { rate } : { 'in-flight': pace.inFlight };
 }
@@ -210,9 +217,9 @@ class Usage implements Watch {
     this.#memory = { front_mb: pssMb(this.#front), signer_mb: Math.max(...this.#signers.map(pssMb)) };
   }
 
-  /** What was refused costs too, so that is counted among them. */
-  with(measured: Measured): Sample {
-    const answers = (measured.per_second + (measured.refused_per_second ?? 0)) * measured.seconds;
+  /** What was refused costs too, so that is counted among them; and what the load made besides in the time that was watched. */
+  with(measured: Measured, uncounted: number): Sample {
+    const answers = (measured.per_second + (measured.refused_per_second ?? 0)) * measured.seconds + uncounted;
     if (answers === 0) return { ...measured, ...this.#memory };
     const each = { front_us: this.#used.front / answers, signer_us: this.#used.signers / answers };
     return { ...measured, ...each, ...this.#memory };

@@ -123,7 +123,7 @@ function keys(lengths: Lengths, counts: readonly number[]): Experiment {
       x,
       on: on('p256', { token: { keys: x } }),
       load: socket(64),
-      firstSeconds: EVERY_KEY_SECONDS,
+      ...(x > 1 && { firstSeconds: EVERY_KEY_SECONDS }),
     })),
   };
 }

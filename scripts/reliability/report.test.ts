@@ -16,11 +16,12 @@ const FIGURE: RecordedFigure = {
   machine: '2 x CPU',
   commit: 'abc',
   when: '2026-01-02T03:04:05.000Z',
+  load: 0.25,
 };
 
 t.test('a goal that was not measured is told as such, and one that is missed too', async (t) => {
   const page = reliabilityPage([FIGURE, { ...FIGURE, id: 'L4', measured: 1_001 }]);
-  t.match(page, '| failover: **120 ms** | holds: at most 1,000 ms | short | 2026-01-02 03:04 | abc |');
+  t.match(page, '| failover: **120 ms** | holds: at most 1,000 ms | short | 0.3 | 2026-01-02 03:04 | abc |');
   t.match(page, '| failover: **1,001 ms** | **does not hold: at most 1,000 ms** |');
   t.match(page, /\*\*L1\*\* .* \| not measured \|/);
   t.match(page, `Of ${Object.keys(GOALS).length} goals 2 were measured and 1 hold.`);

@@ -28,10 +28,11 @@ const HEAD = [
   'What the service has to reach under load, under faults and from bad input, and what was measured of it. `make reliability` writes this',
   'page from what the tests recorded: every goal has a test that is named after it and judges it. *short* is the form of `make test`,',
   "seconds long; *soak* is `make soak`, with the goal's own length and number. Faults are injected by `native-test/faulty`.",
-  'A figure that misses its goal is told as it is; the test allows a busy machine more than the goal does, and says so.',
+  'A figure that misses its goal is told as it is; the test allows a busy machine more than the goal does, and says so. *load* is how many',
+  'processes wanted a processor meanwhile, all told, in the minute before: times that were taken with more than there are processors say little.',
   '',
 ];
-const TABLE_HEAD = ['| goal | measured | | form | date | commit |', '|---|---|---|---|---|---|'];
+const TABLE_HEAD = ['| goal | measured | | form | load | date | commit |', '|---|---|---|---|---|---|---|'];
 
 /** Of the same figure the soak, else the short form. */
 function chosen(figures: readonly RecordedFigure[]): RecordedFigure[] {
@@ -42,16 +43,16 @@ function chosen(figures: readonly RecordedFigure[]): RecordedFigure[] {
 
 function rowsOf(id: GoalId, figures: readonly RecordedFigure[]): string[] {
   const goal = `**${id}** ${cell(GOALS[id])}`;
-  if (figures.length === 0) return [`| ${goal} | not measured | | | | |`];
+  if (figures.length === 0) return [`| ${goal} | not measured | | | | | |`];
   return figures.map((figure, i) => `| ${i === 0 ? goal : ''} | ${cellsOf(figure)} |`);
 }
 
 function cellsOf(figure: RecordedFigure): string {
-  const { goal, of, form, when, commit } = figure;
+  const { goal, of, form, when, commit, load } = figure;
   const what = `${cell(goal)}: **${amount(figure.measured, figure.unit)}**${of === undefined ? '' : ` (${cell(of)})`}`;
   const wanted = `${figure.must} ${amount(figure.bound, figure.unit)}`;
   const verdict = holds(figure) ? `holds: ${wanted}` : `**does not hold: ${wanted}**`;
-  return [what, verdict, form, when.slice(0, 16).replace('T', ' '), commit].join(' | ');
+  return [what, verdict, form, load?.toFixed(1) ?? '-', when.slice(0, 16).replace('T', ' '), commit].join(' | ');
 }
 
 function summary(ids: readonly GoalId[], figures: readonly RecordedFigure[]): string[] {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { machine as whereItRuns } from '../../bench/report/machine.js';
 import type { GoalId } from './goals.js';
@@ -25,6 +26,8 @@ export interface RecordedFigure extends Figure {
   readonly machine: string;
   readonly commit: string;
   readonly when: string;
+  /** Processes that wanted a processor over the last minute: what is timed on a machine that is busy with other things says little. */
+  readonly load: number;
 }
 
 /** Keeps what was measured in the folder SIGNET_GOAL_RESULTS, where `make reliability` finds it; without such a folder, nowhere. */
@@ -34,7 +37,7 @@ export function recordGoal(...figures: readonly Figure[]): void {
   mkdirSync(folder, { recursive: true });
   const { machine = '', commit = '', date = '' } = whereItRuns();
   for (const figure of figures) {
-    const recorded: RecordedFigure = { ...figure, form: form(), machine, commit, when: date };
+    const recorded: RecordedFigure = { ...figure, form: form(), machine, commit, when: date, load: loadavg()[0] ?? 0 };
     writeFileSync(join(folder, fileOf(recorded)), `${JSON.stringify(recorded, null, 2)}\n`);
   }
 }

@@ -12,7 +12,7 @@ const recorded = existsSync(folder) ? readdirSync(folder).filter((file) => file.
 const news = recorded.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as RecordedFigure);
 const known: RecordedFigure[] = existsSync(`${page}.json`) ? JSON.parse(readFileSync(`${page}.json`, 'utf8')) : [];
 const figures = merged(known, news);
-writeFileSync(`${page}.json`, `${JSON.stringify(figures, null, 1)}\n`);
+writeFileSync(`${page}.json`, `${JSON.stringify(figures, null, 2)}\n`);
 writeFileSync(`${page}.md`, reliabilityPage(figures));
 console.log(
   `${page}.md: ${figures.length} figures, ${figures.filter((figure) => !holds(figure)).length} miss their goal`,

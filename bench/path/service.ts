@@ -98,6 +98,8 @@ function started(child: ChildProcess, signers: number): Promise<string[]> {
   let addresses: string[] | undefined;
   let ready = 0;
   return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`${ready} signers of ${signers} were ready after ${START_MS} ms`));
+    setTimeout(late, START_MS).unref();
     child.once('close', () => reject(new Error(`signet serve ended:\n${log.join('\n')}`)));
     lines.on('line', (line) => {
       log.push(line);
@@ -112,8 +114,11 @@ function started(child: ChildProcess, signers: number): Promise<string[]> {
 /** To show why a service did not start. */
 const LOG_LINES_KEPT = 20;
 
+/** How long a service with thousands of keys may take to start, in milliseconds. */
+const START_MS = 90_000;
+
 /** How long the keys may take, in milliseconds, when the signers are ready: thousands of them take seconds. */
-const KEYS_MS = 180_000;
+const KEYS_MS = 10_000;
 
 async function catalogued(file: string): Promise<string[]> {
   for (const deadline = performance.now() + KEYS_MS; !existsSync(file) && performance.now() < deadline; )

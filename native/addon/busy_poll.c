@@ -2,7 +2,8 @@
  * To sleep and be woken costs tens of microseconds, on virtual machines over a hundred (bench/floor/wake.c): as much as
  * a P-256 signature. So while messages follow each other closely, a process looks for the next one for a short while
  * before it sleeps. It gives way to whoever wants the processor between two looks (sched_yield(2)), and it stops
- * looking as soon as messages come too seldom for it to help: an idle service sleeps.
+ * looking as soon as messages come too seldom for it to help: an idle service sleeps. So does one on a crowded machine:
+ * there looking takes time from others, and from itself, since the scheduler favours who has slept.
  */
 #define _GNU_SOURCE
 #include "busy_poll.h"
@@ -23,24 +24,53 @@
 struct habit {
     int64_t look_ns;
     int confidence;
+    /* How many short waits it takes to look again after others ran for long: twice as many each time it happens again.
+     */
+    int restraint;
 };
 
 #define CONFIDENCE_MIN 4
 #define CONFIDENCE_MAX 16
+/* Others wanted the processor if they had it for so long when it was given to them. */
+#define CROWDED_NS 50000
+#define RESTRAINT_MIN 16
+#define RESTRAINT_MAX 4096
 
 static bool pays(const struct habit *habit) {
     return habit->confidence >= CONFIDENCE_MIN;
 }
 
 static void learn(struct habit *habit, int64_t waited_ns) {
-    const int next = habit->confidence + (waited_ns <= habit->look_ns ? 1 : -2);
-    habit->confidence = next < 0 ? 0 : next > CONFIDENCE_MAX ? CONFIDENCE_MAX : next;
+    const int now = habit->confidence;
+    if (waited_ns <= habit->look_ns) {
+        habit->confidence = now < CONFIDENCE_MAX ? now + 1 : now;
+        if (pays(habit) && habit->restraint > RESTRAINT_MIN)
+            habit->restraint--;
+    } else if (now > 0) {
+        habit->confidence = now > 2 ? now - 2 : 0;
+    }
+}
+
+static void restrain(struct habit *habit) {
+    const int restraint = habit->restraint < RESTRAINT_MIN ? RESTRAINT_MIN : habit->restraint;
+    habit->confidence = -restraint;
+    habit->restraint = restraint < RESTRAINT_MAX ? 2 * restraint : restraint;
 }
 
 static int64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Lets others run. False if it should look no more: it has looked long enough, or others ran for long. */
+static bool give_way(struct habit *habit, int64_t *looked_ns, int64_t until_ns) {
+    const int64_t gave_ns = *looked_ns;
+    sched_yield();
+    *looked_ns = now_ns();
+    if (*looked_ns - gave_ns > CROWDED_NS)
+        restrain(habit);
+    return pays(habit) && *looked_ns < until_ns;
 }
 
 static bool argument_int32(napi_env env, napi_value value, int32_t *number) {
@@ -71,8 +101,9 @@ static void look_before_sleep(uv_prepare_t *handle) {
     const int64_t look_ns =
         timeout_ms > 0 && timeout_ns < loop_poll.habit.look_ns ? timeout_ns : loop_poll.habit.look_ns;
     struct pollfd events = {.fd = uv_backend_fd(handle->loop), .events = POLLIN};
-    while (poll(&events, 1, 0) == 0 && now_ns() - begun_ns < look_ns)
-        sched_yield();
+    int64_t looked_ns = begun_ns;
+    while (poll(&events, 1, 0) == 0 && give_way(&loop_poll.habit, &looked_ns, begun_ns + look_ns)) {
+    }
 }
 
 static void learn_after_sleep(uv_check_t *handle) {
@@ -121,12 +152,14 @@ static struct habit receive_habit;
 
 /* -1 with errno EAGAIN if nothing has come while looking. */
 static ssize_t look_and_receive(int fd, void *into, size_t length, int64_t begun_ns) {
-    for (;;) {
+    int64_t looked_ns = begun_ns;
+    do {
         const ssize_t got = recv(fd, into, length, MSG_DONTWAIT);
-        if (got >= 0 || errno != EAGAIN || now_ns() - begun_ns >= receive_habit.look_ns)
+        if (got >= 0 || errno != EAGAIN)
             return got;
-        sched_yield();
-    }
+    } while (give_way(&receive_habit, &looked_ns, begun_ns + receive_habit.look_ns));
+    errno = EAGAIN;
+    return -1;
 }
 
 /*

@@ -50,10 +50,15 @@ export function findKeys(token: Token, publicKeyFiles: readonly string[] = []): 
     { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PRIVATE_KEY },
     { type: pkcs11js.CKA_SIGN, value: true },
   ]);
-  const configured = readPublicKeys(publicKeyFiles, warn);
+  const all = {
+    privates: groupsOf(privates, twinsOf),
+    publics: groupsOf(publics, twinsOf),
+    certificates: groupsOf(certificates, ({ id }) => id),
+    configured: readPublicKeys(publicKeyFiles, warn),
+  };
   const keys = new Map<string, TokenKey>();
   for (const object of privates) {
-    const sources = publicKeySources(token, object, { privates, publics, certificates, configured });
+    const sources = publicKeySources(token, object, all);
     const key = usablePublicKey(token, object, sources, warn);
     if (!key || keys.has(key.spkiSha256)) continue;
     const { handle, label, id } = object;
@@ -68,6 +73,31 @@ export function findKeys(token: Token, publicKeyFiles: readonly string[] = []): 
     });
   }
   return { keys: [...keys.values()], warnings, isPartial };
+}
+
+/** Grouped once, since a token may have ten thousand keys. */
+interface ObjectsOfToken {
+  readonly privates: Groups<KeyObjectOfToken>;
+  readonly publics: Groups<KeyObjectOfToken>;
+  readonly certificates: Groups<TokenCertificate>;
+  readonly configured: readonly PublicKey[];
+}
+
+type Groups<T> = ReadonlyMap<string, readonly T[]>;
+
+function groupsOf<T>(all: readonly T[], nameOf: (each: T) => string): Groups<T> {
+  const groups = new Map<string, T[]>();
+  for (const each of all) {
+    const group = groups.get(nameOf(each));
+    if (group) group.push(each);
+    else groups.set(nameOf(each), [each]);
+  }
+  return groups;
+}
+
+/** The halves of a pair have the same. */
+function twinsOf({ type, id }: KeyObjectOfToken): string {
+  return `${type} ${id}`;
 }
 
 interface KeyObjectOfToken {
@@ -97,24 +127,14 @@ interface PublicKeySource {
  * Public key objects with the same CKA_ID, then certificates with it, then the RSA private key itself, then the configured files. A public key object is
  * certain only if the id is one pair's alone: two keys that share an id would otherwise stand for each other.
  */
-function publicKeySources(
-  token: Token,
-  object: KeyObjectOfToken,
-  all: {
-    privates: KeyObjectOfToken[];
-    publics: KeyObjectOfToken[];
-    certificates: TokenCertificate[];
-    configured: PublicKey[];
-  },
-): PublicKeySource[] {
-  const twin = (other: KeyObjectOfToken) => other.id === object.id && other.type === object.type;
-  const publics = all.publics.filter(twin);
-  const certain = object.id !== '' && publics.length === 1 && all.privates.filter(twin).length === 1;
+function publicKeySources(token: Token, object: KeyObjectOfToken, all: ObjectsOfToken): PublicKeySource[] {
+  const publics = all.publics.get(twinsOf(object)) ?? [];
+  const certain = object.id !== '' && publics.length === 1 && all.privates.get(twinsOf(object))?.length === 1;
   const sources = publics.flatMap(({ handle }) => [
     { certain, read: () => publicKeyOf(token, handle) },
     ...(object.type === pkcs11js.CKK_EC ? [{ certain: false, read: () => publicKeyOf(token, handle, true) }] : []),
   ]);
-  for (const certificate of all.certificates.filter(({ id }) => id === object.id)) {
+  for (const certificate of all.certificates.get(object.id) ?? []) {
     sources.push({ certain: false, read: () => publicKeyIn(certificate) });
   }
   if (object.type === pkcs11js.CKK_RSA) sources.push({ certain: false, read: () => publicKeyOf(token, object.handle) });

@@ -16,6 +16,6 @@ upgrade_nginx
 grep -q signet_async.so "/proc/$(workers)/maps" || give_up "the upgraded NGINX has not the preload library"
 after_more_visitors 60
 signet "$dir" doctor >"$dir/doctor.out"
-grep -q "^pid $(workers) .*goes on while signatures are made" "$dir/doctor.out" || give_up "the doctor says:" "$(cat "$dir/doctor.out")"
+grep -q "pid $(workers) .*goes on while signatures are made" "$dir/doctor.out" || give_up "the doctor says:" "$(cat "$dir/doctor.out")"
 then_only_those_who_left_had_no_page
 then_no_worker_came_to_harm

@@ -53,7 +53,7 @@ function withChange(from: string, to: string): readonly string[] {
 t.test('a small configuration gets its defaults and absolute paths', async (t) => {
   const config = load(GOOD);
   t.match(config, {
-    tokens: [{ signers: 2, verify: 'sample', sign_hang_ms: 10_000, busy_poll_us: 200, environment: {} }],
+    tokens: [{ signers: 2, verify: 'sample', sign_hang_ms: 10_000, busy_poll_us: 0, environment: {} }],
     sockets: [{ mode: '0600', path: join(folder, 'web.sock') }],
     grpc: { unix: [], tcp: [] },
     limits: { sign_timeout_ms: 5_000, drain_timeout_ms: 4_500 },

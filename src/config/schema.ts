@@ -52,7 +52,7 @@ const token = record('a token', {
   sessions: integer(1, 64).default(1),
   verify: word(['always', 'first', 'sample']).default('sample'),
   sign_hang_ms: integer(1, 600_000).default(10_000),
-  busy_poll_us: integer(0, 1_000).default(200),
+  busy_poll_us: integer(0, 1_000).default(0),
 })
   .refine((t) => definedCount(t.token_label, t.token_serial, t.slot) === 1, {
     error: 'exactly one of token_label, token_serial and slot',

@@ -59,8 +59,9 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
     const refusedMs = quantile(tookMs, 0.99);
     t.ok(refusedMs <= REFUSED_MS_MAX, `${refused.length} refused in ${refusedMs.toFixed(2)} ms (p99)`);
     const seconds = (clearMs - openMs) / 1000;
+    // What was at the signers may come to the token after it was seen that the breaker is open.
     t.ok(
-      probes >= Math.floor(seconds / 2) && probes <= Math.floor(seconds) + 1,
+      probes >= Math.floor(seconds / 2) && probes <= Math.floor(seconds) + 1 + AT_SIGNERS_MAX,
       `${probes} probes in ${seconds.toFixed(1)} s`,
     );
 

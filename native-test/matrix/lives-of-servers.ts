@@ -101,14 +101,15 @@ async function reload(running: Running, signal: NodeJS.Signals = 'SIGHUP'): Prom
   );
 }
 
+/** Without ssl-mode-async: in it HAProxy 2.6.12 has ended itself in one of some 200 turns, and it is not known why (docs/provider.md). */
 async function haproxy(site: Site, port: number): Promise<Life> {
   const section = `frontend one
   bind 127.0.0.1:${port} ssl crt ${site.combined('p256')}
   http-request return status 200 content-type text/plain string "page"
 `;
-  const running = await startHaproxy(site, 'ssl-mode-async', section, port, ['-W']);
+  const running = await startHaproxy(site, '', section, port, ['-W']);
   return {
-    name: 'HAProxy, ssl-mode-async, reloads',
+    name: 'HAProxy, reloads',
     key: 'p256',
     host: 'p256.signet.test',
     end: 'SIGUSR1',

@@ -101,7 +101,7 @@ async function reload(running: Running, signal: NodeJS.Signals = 'SIGHUP'): Prom
   );
 }
 
-/** Without ssl-mode-async: in it HAProxy 2.6.12 has ended itself in one of some 200 turns, and it is not known why (docs/provider.md). */
+/** Without ssl-mode-async: in it HAProxy 2.6.12 has ended itself once in 155 turns, and it is not known why (docs/provider.md). */
 async function haproxy(site: Site, port: number): Promise<Life> {
   const section = `frontend one
   bind 127.0.0.1:${port} ssl crt ${site.combined('p256')}

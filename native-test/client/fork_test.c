@@ -170,13 +170,16 @@ static void *keep_signing(void *argument) {
 }
 
 static void forks_amid_traffic_of_threads_mix_nothing_up(void **state) {
+#ifdef __SANITIZE_ADDRESS__
+    /* Its allocator's locks stay as they are in a child (gcc 12): one that another thread held is never free again. */
+    skip();
+#endif
     enum { THREADS = 3, FORKS = 30 };
     scene *scene = *state;
     traffic traffic = {.client = new_client(scene->first, PATIENCE_MS)};
     pthread_t threads[THREADS];
     pid_t children[FORKS];
     int i;
-
     for (i = 0; i < THREADS; i++)
         pthread_create(&threads[i], NULL, keep_signing, &traffic);
     for (i = 0; i < FORKS; i++) {

@@ -277,6 +277,10 @@ static void forks_while_threads_sign_leave_no_lock_behind(void **state) {
     int endless = 1 << 30;
 
     (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    /* Its allocator's locks stay as they are in a child (gcc 12): one that another thread held is never free again. */
+    skip();
+#endif
     failures = 0;
     stopped = false;
     for (int i = 0; i < 2; i++)

@@ -12,8 +12,8 @@ const IN_FLIGHT_MAX = 1_024;
 const CONNECTIONS_MAX = 1_000;
 const MORE = 10;
 const TIMEOUT_MS = 20_000;
-/** As many tenths of a second take the 1,024 that wait when they are let go. */
-const TOKEN_US = 100_000;
+/** So long that none is done before the last has come. */
+const TOKEN_US = 2_000_000;
 const REFUSED_MS_MAX = 1_000;
 
 // style: long because one service, started once, gets all of it

@@ -84,12 +84,13 @@ export class FairQueue {
     return this.#flows.get(principal)?.jobs.size ?? 0;
   }
 
-  /** The principal of whom most jobs wait, and the one of them that came last. */
-  longest(): { readonly size: number; readonly last: SignJob } | undefined {
+  /** Of the principal of whom most jobs wait: how many, and which of them came last, which takes a walk over all of them. */
+  longest(): { readonly size: number; last(): SignJob | undefined } | undefined {
     let longest: Flow | undefined;
     for (const flow of this.#flows.values()) if (flow.jobs.size > (longest?.jobs.size ?? 0)) longest = flow;
-    const last = longest && [...longest.jobs.keys()].at(-1);
-    return longest && last && { size: longest.jobs.size, last };
+    if (!longest) return undefined;
+    const { jobs } = longest;
+    return { size: jobs.size, last: () => [...jobs.keys()].at(-1) };
   }
 
   #flowOf({ principal }: SignJob): Flow {

@@ -152,8 +152,9 @@ export class Scheduler {
       const candidate = queue.longest();
       if (candidate && candidate.size > (longest?.size ?? mine)) longest = candidate;
     }
-    if (!longest) return false;
-    longest.last.finish(overloaded(longest.last, `${this.#queueJobsMax} requests wait, most of them yours`));
+    const last = longest?.last();
+    if (!last) return false;
+    last.finish(overloaded(last, `${this.#queueJobsMax} requests wait, most of them yours`));
     return true;
   }
 }

@@ -59,13 +59,14 @@ export function findKeys(token: Token, publicKeyFiles: readonly string[] = []): 
   const keys = new Map<string, TokenKey>();
   for (const object of privates) {
     const sources = publicKeySources(token, object, all);
-    const key = usablePublicKey(token, object, sources, warn);
-    if (!key || keys.has(key.spkiSha256)) continue;
+    const usable = usablePublicKey(token, object, sources, warn);
+    if (!usable || keys.has(usable.key.spkiSha256)) continue;
+    const { key, algorithms } = usable;
     const { handle, label, id } = object;
     keys.set(key.spkiSha256, {
       handle,
       key,
-      algorithms: new Set(algorithmsOn(token, key)),
+      algorithms: new Set(algorithms),
       label,
       id,
       certificateChain: chainOf(key, id, certificates),
@@ -144,20 +145,21 @@ function publicKeySources(token: Token, object: KeyObjectOfToken, all: ObjectsOf
   return sources;
 }
 
-/** The first public key that can be read and, where it must be, proven. */
+/** The first public key that can be read and, where it must be, proven; and what the token can make with it. */
 function usablePublicKey(
   token: Token,
   object: KeyObjectOfToken,
   sources: readonly PublicKeySource[],
   warn: (sentence: string, error?: unknown) => void,
-): PublicKey | undefined {
+): { readonly key: PublicKey; readonly algorithms: readonly Algorithm[] } | undefined {
   const reasons: string[] = [];
   let failure: unknown;
   for (const { certain, read } of sources) {
     try {
       const key = read();
-      if (algorithmsOn(token, key).length === 0) throw new Error('the token lists no mechanism that signs with it');
-      if (certain || proves(token, object, key)) return key;
+      const algorithms = algorithmsOn(token, key);
+      if (algorithms.length === 0) throw new Error('the token lists no mechanism that signs with it');
+      if (certain || proves(token, object, key)) return { key, algorithms };
       reasons.push('its signature does not verify with a public key that may be its own');
     } catch (error) {
       if (isFatal(error)) throw error;

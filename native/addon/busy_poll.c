@@ -73,10 +73,6 @@ static bool give_way(struct habit *habit, int64_t *looked_ns, int64_t until_ns) 
     return pays(habit) && *looked_ns < until_ns;
 }
 
-static bool argument_int32(napi_env env, napi_value value, int32_t *number) {
-    return napi_get_value_int32(env, value, number) == napi_ok;
-}
-
 /* ---- the event loop ---- */
 
 /* One loop in a process: node's main thread. */
@@ -120,7 +116,7 @@ napi_value busy_poll_events(napi_env env, napi_callback_info info) {
     int32_t microseconds = -1;
     uv_loop_t *loop = NULL;
     if (napi_get_cb_info(env, info, &argc, &argument, NULL, NULL) != napi_ok || argc < 1 ||
-        !argument_int32(env, argument, &microseconds) || microseconds < 0) {
+        napi_get_value_int32(env, argument, &microseconds) != napi_ok || microseconds < 0) {
         napi_throw_type_error(env, NULL, "busyPollEvents: expected a number of microseconds");
         return NULL;
     }
@@ -172,8 +168,9 @@ napi_value busy_poll_receive(napi_env env, napi_callback_info info) {
     int32_t fd = -1, microseconds = -1;
     void *into = NULL;
     if (napi_get_cb_info(env, info, &argc, arguments, NULL, NULL) != napi_ok || argc < 3 ||
-        !argument_int32(env, arguments[0], &fd) || napi_get_buffer_info(env, arguments[1], &into, &length) != napi_ok ||
-        length == 0 || !argument_int32(env, arguments[2], &microseconds) || microseconds < 0) {
+        napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
+        napi_get_buffer_info(env, arguments[1], &into, &length) != napi_ok || length == 0 ||
+        napi_get_value_int32(env, arguments[2], &microseconds) != napi_ok || microseconds < 0) {
         napi_throw_type_error(env, NULL, "busyPollReceive: expected a descriptor, a buffer and microseconds");
         return NULL;
     }

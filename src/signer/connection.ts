@@ -1,4 +1,4 @@
-import { readSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { busyPollReceive } from '../native-addon.js';
 import { FRAME_BYTES_MAX } from '../pool/messages.js';
 
@@ -33,19 +33,9 @@ export function send(bytes: Buffer, length = bytes.length): void {
 
 function fill(buffer: Buffer, from: number): boolean {
   for (let at = from; at < buffer.length; ) {
-    const got = readFrom(buffer, at, buffer.length - at);
+    const got = receive(buffer.subarray(at), 0);
     if (got === 0) return false;
     at += got;
   }
   return true;
-}
-
-function readFrom(into: Buffer, at: number, length: number): number {
-  try {
-    return readSync(FRONT_FD, into, at, length, null);
-  } catch (error) {
-    // A front that died with answers unread resets the connection.
-    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return 0;
-    throw error;
-  }
 }

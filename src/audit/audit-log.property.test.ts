@@ -35,6 +35,11 @@ t.test('B12: the disk may be full after any byte of a line, before a restart', a
   t.pass();
 });
 
+t.test('B12: another service may come while the last line is torn after any byte', async (t) => {
+  for (let room = 0; room < LINE_BYTES; room++) await play([{ room }, { attempts: 1 }, 'takeover', { attempts: 2 }]);
+  t.pass();
+});
+
 /** About what the longest line of a scene has. */
 const LINE_BYTES = 400;
 

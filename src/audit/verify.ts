@@ -54,6 +54,8 @@ class ChainReader {
   }
 
   take(line: string): string | undefined {
+    // Two services may have ended the same torn line, each with a line feed of its own.
+    if (line === '') return undefined;
     const opened = openLine(line);
     if (!opened) {
       this.#unexplained++;

@@ -40,6 +40,11 @@ t.test('B12: another service may come while the last line is torn after any byte
   t.pass();
 });
 
+t.test('B12: all that a file has after it was begun may be parts of lines', async (t) => {
+  await play([{ attempts: 3 }, { attempts: 6 }, { room: 1 }, { attempts: 1 }, { room: 1 }, 'restart']);
+  t.pass();
+});
+
 /** About what the longest line of a scene has. */
 const LINE_BYTES = 400;
 

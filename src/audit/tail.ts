@@ -19,11 +19,19 @@ export function readTail(file: string): Tail {
   const torn = lines.at(-1) !== '';
   const head = lastHead(lines);
   if (head) return { head, torn };
-  if (lines.length === 1) return { head: endOf(`${file}.1`), torn };
+  if (lines.every(mayBeTorn)) return { head: endOf(`${file}.1`), torn };
   throw new SignetError(
     'invalid_argument',
     `expected an audit file of signet, but the last line of ${file} is not one of its lines; move it away or name another file`,
   );
+}
+
+/** How every line begins, of one that was torn so much as is there. */
+const LINE_BEGINS = '{"seq":';
+
+/** Whether it may be what a full disk left of a line. */
+function mayBeTorn(line: string): boolean {
+  return LINE_BEGINS.startsWith(line.slice(0, LINE_BEGINS.length));
 }
 
 /** Parts of lines may follow the last whole one: they are what writers left that died. */

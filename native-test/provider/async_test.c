@@ -168,6 +168,27 @@ static void a_connection_keeps_its_descriptor(void **state) {
     assert_int_equal(count_descriptors(), before);
 }
 
+/* HAProxy hears of a descriptor when a job pauses; one that it did not hear of must not be there when it closes. */
+static void an_answer_before_the_pause_leaves_no_descriptor(void **state) {
+    running one = {.wait = ASYNC_WAIT_CTX_new(), .test = &keys[1]};
+    size_t fds = 1;
+    int before = count_descriptors();
+
+    (void)state;
+    one.work = (job_work){.key = keys[1].key, .digest = keys[1].digest};
+    setenv("SIGNET_FAKE_AT_ONCE", "1", 1);
+    step(&one);
+    unsetenv("SIGNET_FAKE_AT_ONCE");
+    assert_true(one.finished);
+    assert_int_equal(one.resumes, 0);
+    assert_int_equal(one.work.ok, 1);
+    assert_true(is_right(one.test, 0, "asynchronous", 12, one.work.made, one.work.len));
+    assert_int_equal(ASYNC_WAIT_CTX_get_all_fds(one.wait, NULL, &fds), 1);
+    assert_int_equal(fds, 0);
+    assert_int_equal(count_descriptors(), before);
+    ASYNC_WAIT_CTX_free(one.wait);
+}
+
 /* As HAProxy does it when a client goes: the job is lost, the answer comes later, nobody may be hurt. */
 static void a_connection_may_go_while_a_signature_is_pending(void **state) {
     /* The job cannot be freed; like this it counts as held, not as leaked. */
@@ -287,6 +308,7 @@ int main(void) {
         cmocka_unit_test(jobs_on_one_thread_overlap),
         cmocka_unit_test(needless_resumes_do_no_harm),
         cmocka_unit_test(a_connection_keeps_its_descriptor),
+        cmocka_unit_test(an_answer_before_the_pause_leaves_no_descriptor),
         cmocka_unit_test(outside_of_a_job_it_waits),
         cmocka_unit_test(where_pausing_is_blocked_it_waits),
         cmocka_unit_test(handshakes_on_one_thread_overlap),

@@ -6,6 +6,11 @@
  * when the ASYNC_WAIT_CTX is freed. Closing it earlier would break HAProxy, which forgets a descriptor only later. A
  * connection may be freed while its job is paused, so the client's thread holds the eventfd as well.
  *
+ * The ASYNC_WAIT_CTX gets it just before the job pauses for the first time, not before: HAProxy 2.6 hears of a
+ * descriptor when a job pauses, and aborts when a connection closes with one that it never heard of (fd_delete in its
+ * src/fd.c). An answer may be there before the job has paused; then nobody hears of the eventfd and it goes with the
+ * signature.
+ *
  * Every `done` adds 1 to the eventfd and the job that waited takes exactly this 1: reading it is the test whether it
  * was resumed for a reason, for jobs are also resumed without one.
  */
@@ -29,6 +34,8 @@
 typedef struct {
     atomic_int references;
     int fd;
+    /* Whether the ASYNC_WAIT_CTX has it, and with it the reference of who made it. */
+    int hung;
     /* What the connection's job waits for; NULL: nothing. Its thread's alone. */
     signet_pending *pending;
 } bell;
@@ -36,13 +43,15 @@ typedef struct {
 static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const signet_sign_request *request,
                                  signet_sign_result *result);
 static bell *bell_of(ASYNC_WAIT_CTX *connection);
-static bell *bell_new(ASYNC_WAIT_CTX *connection);
+static bell *bell_new(void);
+static int bell_hang(bell *bell, ASYNC_WAIT_CTX *connection);
+static void bell_drop(bell *bell);
 static void bell_release(bell *bell);
 static void bell_freed(ASYNC_WAIT_CTX *connection, const void *key, OSSL_ASYNC_FD fd, void *bell);
 static void bell_ring(void *bell);
 static int bell_rang(bell *bell);
 static void withdraw(bell *bell);
-static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result);
+static signet_status pause_until_done(ASYNC_WAIT_CTX *connection, bell *bell, signet_sign_result *result);
 
 signet_status signet__sign_and_wait(signet_client *client, signet__loop *loop, const signet_sign_request *request,
                                     signet_sign_result *result) {
@@ -59,7 +68,8 @@ static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const si
     int saved_errno = errno;
     signet_pending *pending;
     signet_status status;
-    bell *bell = bell_of(ASYNC_get_wait_ctx(job));
+    ASYNC_WAIT_CTX *connection = ASYNC_get_wait_ctx(job);
+    bell *bell = bell_of(connection);
 
     if (bell == NULL)
         return signet__wait_failed(result, "no descriptor to wait on: out of descriptors or memory");
@@ -67,20 +77,24 @@ static signet_status sign_in_job(ASYNC_JOB *job, signet_client *client, const si
     pending = signet_client_start(client, request, bell_ring, bell);
     if (pending == NULL) {
         bell_release(bell);
+        bell_drop(bell);
         return signet__wait_failed(result, "the request could not be started: out of memory");
     }
     bell->pending = pending;
-    status = pause_until_done(pending, bell, result);
+    status = pause_until_done(connection, bell, result);
+    bell_drop(bell);
     errno = saved_errno;
     return status;
 }
 
-static signet_status pause_until_done(signet_pending *pending, bell *bell, signet_sign_result *result) {
+static signet_status pause_until_done(ASYNC_WAIT_CTX *connection, bell *bell, signet_sign_result *result) {
+    signet_pending *pending = bell->pending;
+
     for (int vain = 0; !bell_rang(bell); vain++) {
         struct pollfd wait = {.fd = bell->fd, .events = POLLIN};
         if (vain > VAIN_RESUMES_MAX)
             poll(&wait, 1, NAP_MS);
-        if (ASYNC_pause_job())
+        if (bell_hang(bell, connection) && ASYNC_pause_job())
             continue;
         withdraw(bell);
         return signet__wait_failed(result, "libcrypto could not pause the job");
@@ -105,20 +119,34 @@ static bell *bell_of(ASYNC_WAIT_CTX *connection) {
     void *found = NULL;
     if (ASYNC_WAIT_CTX_get_fd(connection, &bell_key, &fd, &found))
         return found;
-    return bell_new(connection);
+    return bell_new();
 }
 
-static bell *bell_new(ASYNC_WAIT_CTX *connection) {
+static bell *bell_new(void) {
     bell *bell = OPENSSL_malloc(sizeof *bell);
     if (bell == NULL)
         return NULL;
     atomic_init(&bell->references, 1);
     bell->pending = NULL;
+    bell->hung = 0;
     bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (bell->fd >= 0 && ASYNC_WAIT_CTX_set_wait_fd(connection, &bell_key, bell->fd, bell, bell_freed))
+    if (bell->fd >= 0)
         return bell;
     bell_release(bell);
     return NULL;
+}
+
+/* From now on whoever runs the job can wait for it. */
+static int bell_hang(bell *bell, ASYNC_WAIT_CTX *connection) {
+    if (!bell->hung)
+        bell->hung = ASYNC_WAIT_CTX_set_wait_fd(connection, &bell_key, bell->fd, bell, bell_freed);
+    return bell->hung;
+}
+
+/* The signature is over: a bell that nobody heard of is of no more use. */
+static void bell_drop(bell *bell) {
+    if (!bell->hung)
+        bell_release(bell);
 }
 
 /* A job that is paused then is never resumed: what it waits for is given up, so that the service need not sign. */

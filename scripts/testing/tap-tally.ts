@@ -35,7 +35,8 @@ export class TapTally {
       return;
     }
     const { name, skipped } = parseDescription(result[3] ?? '');
-    const failed = result[2] !== undefined;
+    // cmocka says "not ok" of a test that was skipped.
+    const failed = result[2] !== undefined && !skipped;
     if (indent === SUBTEST_INDENT) this.#inTest(name, failed, skipped);
     else this.#inRoot(name, failed, skipped);
   }
@@ -69,7 +70,9 @@ export class TapTally {
   }
 }
 
+/** A test has its name before its directive; cmocka writes that of a skipped one behind it. */
 function parseDescription(description: string): { name: string; skipped: boolean } {
-  const [name = '', ...directives] = description.split(/ # /);
-  return { name: name.trim(), skipped: directives.some((directive) => /^skip/i.test(directive)) };
+  const [name = '', ...directives] = description.split(/(?:^| )# /);
+  const skip = directives.find((directive) => /^skip/i.test(directive));
+  return { name: (name || (skip ?? '').replace(/^skip\S*/i, '')).trim(), skipped: skip !== undefined };
 }

@@ -15,11 +15,17 @@ export interface Client {
 /** Withdraws a request; its answer comes all the same, as `cancelled` unless it has ended before. */
 export type Cancel = () => void;
 
+/** The caller's span that a request belongs to: the headers of W3C Trace Context as they came, unread. */
+export interface TraceParent {
+  readonly traceparent: string;
+  readonly tracestate: string;
+}
+
 /** What the transports see of the service: everything behind them. */
 export interface Signing {
   identify(caller: Caller): Client;
   /** Begins one signature. Calls `answer` exactly once, never before it returned. Throws nothing. */
-  sign(client: Client, request: SignRequest, answer: (outcome: Outcome) => void): Cancel;
+  sign(client: Client, request: SignRequest, answer: (outcome: Outcome) => void, parent?: TraceParent): Cancel;
   /** The keys that the client may use in any way, by ascending SPKI SHA-256. */
   keysOf(client: Client): readonly Key[];
 }

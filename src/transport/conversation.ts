@@ -1,7 +1,7 @@
 import { type SignetError, WIRE_CODE } from '../errors.js';
 import type { Hello, SignRequest, SignStreamRequest, SignStreamResponse } from '../gen/signet/v1/sign.js';
 import type { Outcome } from '../sign-job.js';
-import type { Cancel, Client, Signing } from '../signing.js';
+import type { Cancel, Client, Signing, TraceParent } from '../signing.js';
 
 /**
  * What both carriers of the envelope (sign.proto) have in common: the socket transport and the gRPC stream.
@@ -50,17 +50,27 @@ export class Conversation {
   readonly #carrier: Carrier;
   readonly #limits: ConversationLimits;
   readonly #load: Load;
+  readonly #parent: TraceParent | undefined;
   readonly #inFlight = new Map<number, Cancel>();
   #state: ConversationState = 'opening';
   #leftMs = 0;
   #agent = '';
 
-  constructor(signing: Signing, client: Client, carrier: Carrier, limits: ConversationLimits, load: Load) {
+  /** `parent` is the caller's span, if it told one when it opened the conversation. */
+  constructor(
+    signing: Signing,
+    client: Client,
+    carrier: Carrier,
+    limits: ConversationLimits,
+    load: Load,
+    parent?: TraceParent,
+  ) {
     this.#signing = signing;
     this.client = client;
     this.#carrier = carrier;
     this.#limits = limits;
     this.#load = load;
+    this.#parent = parent;
   }
 
   get state(): ConversationState {
@@ -149,7 +159,7 @@ export class Conversation {
     this.#load.inFlight++;
     this.#inFlight.set(
       id,
-      this.#signing.sign(this.client, request, (outcome) => this.#answer(id, outcome)),
+      this.#signing.sign(this.client, request, (outcome) => this.#answer(id, outcome), this.#parent),
     );
     return true;
   }

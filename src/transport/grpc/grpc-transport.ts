@@ -24,6 +24,8 @@ export interface GrpcTransportOptions {
   readonly health: Health;
   readonly log: Logger;
   readonly peerCredentials: PeerCredentials;
+  /** Whether requests are traced, so that callers are asked for the span that theirs belong to. Default: no. */
+  readonly traced?: boolean;
   /** Where the descriptor set for reflection lies, if not in dist/. */
   readonly descriptorFile?: string;
 }
@@ -44,7 +46,7 @@ const DRAIN_SWEEP_MS = GO_AWAY_CROSSING_MS / 4;
 
 /** Listens on Unix sockets and on TCP with mutual TLS and serves gRPC: signing, keys, health, reflection. */
 export async function startGrpcTransport(options: GrpcTransportOptions): Promise<GrpcTransport> {
-  const { limits, signing } = options;
+  const { limits, signing, traced = false } = options;
   const log = options.log.child({ part: 'grpc' });
   const grpc = new GrpcServer<SigningPeer>(limits, log, (caller, cut) => ({
     client: signing.identify(caller),
@@ -55,7 +57,7 @@ export async function startGrpcTransport(options: GrpcTransportOptions): Promise
   const health = new HealthService(options.health, SERVICES);
   const budget = new ByteBudget(limits.buffered_bytes_max);
   const peerOf = (call: Call) => callerOf(grpc.peerOf(call), call.metadata, signing);
-  const share = { signing, limits, budget, streams, peerOf };
+  const share = { signing, limits, budget, streams, traced, peerOf };
   grpc.server.addService(SigningServiceService, signingService(share));
   grpc.server.addService(
     KeyServiceService,

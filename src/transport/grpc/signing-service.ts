@@ -4,12 +4,14 @@ import type { Limits } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import type { SignRequest, SignResponse, SignStreamRequest, SignStreamResponse } from '../../gen/signet/v1/sign.js';
 import type { SigningServiceServer } from '../../gen/signet/v1/signing_service.js';
+import type { Outcome } from '../../sign-job.js';
 import type { Client, Signing } from '../../signing.js';
 import type { ByteBudget } from '../byte-budget.js';
 import type { Load } from '../conversation.js';
 import type { Call } from './grpc-server.js';
 import { statusOf } from './status.js';
 import { StreamConnection } from './stream-connection.js';
+import { traceParentOf } from './trace-parent.js';
 
 /** A caller's connection: several calls share its limit. */
 export interface SigningPeer {
@@ -25,6 +27,8 @@ export interface SigningShare {
   readonly limits: Limits;
   readonly budget: ByteBudget;
   readonly streams: Set<StreamConnection>;
+  /** Whether it is asked which span of the caller a request belongs to. */
+  readonly traced: boolean;
   peerOf(call: Call): SigningPeer;
 }
 
@@ -60,7 +64,7 @@ function sign(
   }
   const request = { ...call.request, timeoutUs: timeoutUs(call.request.timeoutUs, Number(call.getDeadline())) };
   load.inFlight++;
-  const cancel = share.signing.sign(client, request, (outcome) => {
+  const answer = (outcome: Outcome) => {
     load.inFlight--;
     if (!outcome.ok) callback(statusOf(outcome.error));
     else
@@ -69,7 +73,8 @@ function sign(
         queueUs: outcome.queueUs >>> 0,
         tokenUs: outcome.tokenUs >>> 0,
       });
-  });
+  };
+  const cancel = share.signing.sign(client, request, answer, share.traced ? traceParentOf(call.metadata) : undefined);
   // Comes after the answer too; a cancel does nothing then.
   call.on('cancelled', cancel);
 }

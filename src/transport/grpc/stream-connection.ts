@@ -5,6 +5,7 @@ import { GOING_AWAY } from '../transport.js';
 import { callUnder } from './call-tap.js';
 import { STREAM_AGE_MS } from './grpc-server.js';
 import type { SigningPeer, SigningShare } from './signing-service.js';
+import { traceParentOf } from './trace-parent.js';
 
 /** A caller that has this many answers unread is asked for no more requests until it has read them. */
 const BACKLOG_PAUSE_ANSWERS = 512;
@@ -38,7 +39,8 @@ export class StreamConnection implements Carrier {
       timeoutUsMax: limits.sign_timeout_ms * 1000,
       helloRequired: false,
     };
-    this.#conversation = new Conversation(share.signing, peer.client, this, conversationLimits, peer.load);
+    const parent = share.traced ? traceParentOf(stream.metadata) : undefined;
+    this.#conversation = new Conversation(share.signing, peer.client, this, conversationLimits, peer.load, parent);
     share.streams.add(this);
     stream.on('data', (frame) => this.#conversation.receive(frame));
     stream.on('end', () => this.#conversation.finish());

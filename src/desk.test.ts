@@ -195,6 +195,7 @@ function site(t: Test, grants: readonly object[]) {
     scheduler: { submit, ended: () => {} } as unknown as Scheduler,
     audit: undefined,
     observe: undefined,
+    trace: undefined,
     log,
     allKeysKnown: () => true,
     limits: { sign_timeout_ms: 1_000 },

@@ -11,7 +11,8 @@ import type { Scheduler } from './scheduler/scheduler.js';
 import type { AttemptRecord, AuditTrail } from './shared-state.js';
 import type { Outcome, SignJob, Use } from './sign-job.js';
 import { type ParsedRequest, parseSignRequest } from './sign-request.js';
-import type { Cancel, Client, Signing } from './signing.js';
+import type { Cancel, Client, Signing, TraceParent } from './signing.js';
+import type { TracedAttempt } from './traces/traced-attempt.js';
 
 /** The stations behind the transports that a request passes at the desk. */
 export interface Stations {
@@ -22,6 +23,8 @@ export interface Stations {
   readonly audit: AuditTrail | undefined;
   /** Told of every request with its answer; undefined if nobody counts. */
   readonly observe: ((attempt: FinishedAttempt) => void) | undefined;
+  /** Told of it as well, when its answer has left; undefined if there are no traces. */
+  readonly trace: ((attempt: TracedAttempt) => void) | undefined;
   readonly log: Logger;
   /** Whether every token has told its keys: before, a key that is not found may be one that is not known yet. */
   readonly allKeysKnown: () => boolean;
@@ -52,8 +55,8 @@ export class Desk implements Signing {
     return this.#stations.current.clientOf(caller);
   }
 
-  sign(client: Client, request: SignRequest, answer: (outcome: Outcome) => void): Cancel {
-    const attempt = new Attempt(client, this.#stations, this.tally, answer);
+  sign(client: Client, request: SignRequest, answer: (outcome: Outcome) => void, parent?: TraceParent): Cancel {
+    const attempt = new Attempt(client, this.#stations, this.tally, answer, parent);
     try {
       const parsed = parseSignRequest(request);
       attempt.read(parsed);
@@ -122,17 +125,25 @@ class Attempt implements SignJob, Question {
   readonly #stations: Stations;
   readonly #tally: Tally;
   readonly #answer: (outcome: Outcome) => void;
+  readonly #parent: TraceParent | undefined;
   #request: ParsedRequest | undefined;
   #key: RingKey | undefined;
   #submitted = false;
   #inputSha256 = '';
 
-  constructor(client: Client, stations: Stations, tally: Tally, answer: (outcome: Outcome) => void) {
+  constructor(
+    client: Client,
+    stations: Stations,
+    tally: Tally,
+    answer: (outcome: Outcome) => void,
+    parent: TraceParent | undefined,
+  ) {
     this.#client = client;
     this.principal = client.principal ?? '';
     this.#stations = stations;
     this.#tally = tally;
     this.#answer = answer;
+    this.#parent = parent;
   }
 
   get key() {
@@ -216,6 +227,7 @@ class Attempt implements SignJob, Question {
     else this.#tally.errors++;
     this.#stations.observe?.(this.#observed(outcome));
     this.#answer(outcome);
+    this.#stations.trace?.(this.#traced(outcome));
   }
 
   #observed(outcome: Outcome): FinishedAttempt {
@@ -228,6 +240,18 @@ class Attempt implements SignJob, Question {
       queueUs: outcome.queueUs,
       tokenUs: outcome.tokenUs,
       submitted: this.#submitted,
+    };
+  }
+
+  #traced(outcome: Outcome): TracedAttempt {
+    return {
+      ...this.#observed(outcome),
+      arrivedMs: this.arrivedMs,
+      parent: this.#parent,
+      key: this.#request?.spkiSha256 ?? '',
+      label: this.#key?.label ?? '',
+      attempt: this.#request?.attemptId ?? '',
+      error: outcome.ok ? '' : outcome.error.message,
     };
   }
 

@@ -24,6 +24,7 @@ import { Scheduler } from './scheduler/scheduler.js';
 import type { SharedState } from './shared-state.js';
 import { Notifier } from './systemd/notifier.js';
 import { PassedSockets } from './systemd/passed-sockets.js';
+import type { Traces } from './traces/traces.js';
 import { startGrpcTransport } from './transport/grpc/grpc-transport.js';
 import { startSocketTransport } from './transport/socket/socket-transport.js';
 import type { Transport } from './transport/transport.js';
@@ -49,11 +50,12 @@ export async function serve(configFile: string): Promise<void> {
   const audit = config.audit && new AuditLog(auditOptions(config.audit), log, VERSION);
   const shared: SharedState = { quotas: memory, duplicates: memory, latch, audit };
   const metrics = config.metrics && new Metrics();
+  const traces = config.traces && (await startTraces(config.traces, log));
   busyPollEvents(Math.max(...config.tokens.map((token) => token.busy_poll_us)));
   const pool = createPool(config.tokens, log, readPin, shared.latch);
   const transports: Transport[] = [];
   try {
-    const stations = joinStations(config, log, pool, shared, metrics);
+    const stations = joinStations(config, log, pool, shared, { metrics, traces });
     reload.add(reloadablePolicy(stations.current, stations.policyParts));
     reload.add(reloadableLimits(config.limits), reloadableLog(log));
     await keysKnown(pool);
@@ -72,6 +74,7 @@ export async function serve(configFile: string): Promise<void> {
     metrics?.close();
     await pool.close(SIGNER_END_MS);
     await audit?.close();
+    await traces?.close();
     systemd.close();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangup);
     log.info('ended');
@@ -92,7 +95,19 @@ const KEYS_KNOWN_MS = 5_000;
 
 type Stations = ReturnType<typeof joinStations>;
 
-function joinStations(config: Config, log: Logger, pool: Pool, shared: SharedState, metrics: Metrics | undefined) {
+/** Who is told of every request when it has ended. */
+interface Watchers {
+  readonly metrics: Metrics | undefined;
+  readonly traces: Traces | undefined;
+}
+
+/** Without traces nothing of OpenTelemetry is loaded. */
+async function startTraces(config: NonNullable<Config['traces']>, log: Logger): Promise<Traces> {
+  const { Traces } = await import('./traces/traces.js');
+  return new Traces(config, VERSION, log);
+}
+
+function joinStations(config: Config, log: Logger, pool: Pool, shared: SharedState, { metrics, traces }: Watchers) {
   const keys = new KeyRing(config.catalogue_file, new DisabledKeys(config.state_dir), log);
   pool.onKeys = (found) => keys.replace(found);
   const scheduler = new Scheduler(pool, config.limits.queue_jobs_max);
@@ -108,6 +123,7 @@ function joinStations(config: Config, log: Logger, pool: Pool, shared: SharedSta
     scheduler,
     audit: shared.audit,
     observe: metrics && ((attempt) => metrics.observe(attempt)),
+    trace: traces && ((attempt) => traces.observe(attempt)),
     log,
     allKeysKnown: () => pool.allKeysKnown(),
     limits: config.limits,
@@ -136,7 +152,8 @@ async function openDoors(
     reload: () => reload.run(),
     drain: () => end.abort(),
   });
-  const grpc = startGrpcTransport({ ...common, ...grpcDoors, health: healthOf(pool) });
+  const traced = config.traces !== undefined;
+  const grpc = startGrpcTransport({ ...common, ...grpcDoors, traced, health: healthOf(pool) });
   const doors = [
     startSocketTransport({ ...common, sockets }),
     grpc,

@@ -18,6 +18,7 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   metrics: [],
   systemd: [],
   'token-admin': [],
+  traces: [],
   x509: [],
   admin: ['transport', 'keys', 'scheduler', 'pool'],
   cli: ['admin', 'audit', 'latch', 'token-admin', 'x509', 'transport', 'policy', 'keys', 'root-program'],

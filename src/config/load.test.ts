@@ -136,6 +136,34 @@ t.test('what contradicts another option is told', async (t) => {
   ]);
 });
 
+t.test('traces want a collector that takes OTLP over HTTP, and a password in its URL is not repeated', async (t) => {
+  const traces = (text: string) => problemsOf(`${GOOD}traces: { ${text} }\n`);
+  const { traces: good } = load(`${GOOD}traces: { otlp_url: "https://[::1]:4318/otlp/v1/traces" }\n`);
+  t.same(good, { otlp_url: 'https://[::1]:4318/otlp/v1/traces', sample_ratio: 1, service_name: 'signet' });
+  t.equal(load(GOOD).traces, undefined, 'off by default');
+  const wrong = [
+    'http://h:4318',
+    'grpc://h/v1/traces',
+    'http://u:pass@h/v1/traces',
+    'http:///v1/traces',
+    'http://h/v1/traces?pass',
+  ];
+  for (const url of wrong) {
+    const [problem, ...more] = traces(`otlp_url: "${url}"`);
+    t.match(
+      problem,
+      /:16:21: traces.otlp_url: expected a URL of up to 2048 .* such as "http:\/\/127.0.0.1:4318\/v1\/traces"$/,
+      url,
+    );
+    t.notMatch(problem, /pass@|\?pass/);
+    t.same(more, []);
+  }
+  t.match(traces('sample_ratio: 2, otlp_url: http://h/v1/traces'), [
+    /traces.sample_ratio: expected a number from 0 to 1, got 2/,
+  ]);
+  t.match(traces('sample_ratio: 1'), [/traces.otlp_url: missing; expected a URL/]);
+});
+
 t.test('groups, marks and what a grant may add are checked', async (t) => {
   const grant = '  - { principal: nginx, keys: ["*"], uses: [tls13-server] }\n';
   const withGrant = (to: string) => withChange(grant, to);

@@ -166,6 +166,17 @@ const metrics = record('the metrics', {
   port: integer(0, 65_535),
 });
 
+const OTLP_URL =
+  'a URL of up to 2048 characters that ends in /v1/traces, without user, password or query, such as "http://127.0.0.1:4318/v1/traces"';
+const RATIO = 'a number from 0 to 1';
+
+/** Where spans go. The text of a URL that is refused is not repeated: a password may stand in it. */
+const traces = record('the traces', {
+  otlp_url: z.string({ error: OTLP_URL }).refine(isOtlpUrl, { error: OTLP_URL }),
+  sample_ratio: z.number({ error: RATIO }).min(0, { error: RATIO }).max(1, { error: RATIO }).default(1),
+  service_name: shortText(255).default('signet'),
+});
+
 export const configSchema = record('a configuration', {
   version: z.literal(1, { error: '1, the version of this format' }),
   tokens: list('tokens', token, 1, 16),
@@ -185,6 +196,7 @@ export const configSchema = record('a configuration', {
   limits: limits.prefault({}),
   audit: audit.optional(),
   metrics: metrics.optional(),
+  traces: traces.optional(),
   log: record('the log', {
     level: word(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   }).prefault({}),
@@ -201,6 +213,10 @@ export type Limits = Config['limits'];
 function integer(min: number, max: number) {
   const error = `an integer from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+function isOtlpUrl(text: string): boolean {
+  return text.length <= 2_048 && /^https?:\/\/[^\s@?#]+\/v1\/traces$/.test(text) && URL.canParse(text);
 }
 
 /** RFC 3339 with an offset, so that it means the same everywhere. */

@@ -160,7 +160,8 @@ static ssize_t look_and_receive(int fd, void *into, size_t length, int64_t begun
 
 /*
  * busyPollReceive(fd, buffer, microseconds) -> how many bytes came into the buffer, at least one; 0 at the end of the
- * stream and when the peer died with bytes unread. It waits as long as it takes, the first microseconds without sleep.
+ * stream and when the peer died with bytes unread. It waits as long as it takes, the first microseconds without sleep;
+ * with less than 0 it does not wait: -1 if nothing is there.
  */
 napi_value busy_poll_receive(napi_env env, napi_callback_info info) {
     size_t argc = 3, length = 0;
@@ -170,9 +171,14 @@ napi_value busy_poll_receive(napi_env env, napi_callback_info info) {
     if (napi_get_cb_info(env, info, &argc, arguments, NULL, NULL) != napi_ok || argc < 3 ||
         napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
         napi_get_buffer_info(env, arguments[1], &into, &length) != napi_ok || length == 0 ||
-        napi_get_value_int32(env, arguments[2], &microseconds) != napi_ok || microseconds < 0) {
+        napi_get_value_int32(env, arguments[2], &microseconds) != napi_ok) {
         napi_throw_type_error(env, NULL, "busyPollReceive: expected a descriptor, a buffer and microseconds");
         return NULL;
+    }
+    if (microseconds < 0) {
+        const ssize_t there = recv(fd, into, length, MSG_DONTWAIT);
+        const bool is_none = there < 0 && (errno == EAGAIN || errno == EINTR);
+        return napi_create_int64(env, is_none ? -1 : there < 0 ? 0 : there, &result) == napi_ok ? result : NULL;
     }
     const int64_t begun_ns = now_ns();
     receive_habit.look_ns = (int64_t)microseconds * 1000;

@@ -12,6 +12,28 @@ t.test('a signer has room for two jobs for each of its sessions', async (t) => {
   }
 });
 
+t.test('of short jobs a session has as many as a millisecond of work, of long ones two', async (t) => {
+  for (const [tokenUs, many] of [
+    [1, 16],
+    [120, 8],
+    [400, 2],
+    [1_500, 2],
+  ] as const) {
+    const jobs = new JobsAtSigner(1);
+    for (let i = 0; i < 200; i++) jobs.learn(tokenUs);
+    for (let id = 1; jobs.hasRoom; id++) jobs.add(id, job(`${id}`));
+    t.equal(jobs.size, many, `${tokenUs} us`);
+  }
+});
+
+t.test('one signature that was delayed does not make short jobs long', async (t) => {
+  const jobs = new JobsAtSigner(1);
+  for (let i = 0; i < 200; i++) jobs.learn(120);
+  jobs.learn(50_000);
+  for (let id = 1; jobs.hasRoom; id++) jobs.add(id, job(`${id}`));
+  t.equal(jobs.size, 7);
+});
+
 t.test('a session that hangs is seen though the others go on', async (t) => {
   const jobs = new JobsAtSigner(2);
   jobs.add(1, job('hangs'));

@@ -1,7 +1,16 @@
 import type { SignJob } from '../sign-job.js';
 
 /** One that a session works on and one that waits for it, so that the token is never idle and little is lost with a signer. */
-export const JOBS_PER_SESSION_MAX = 2;
+const JOBS_PER_SESSION = 2;
+/**
+ * Where the token is faster than a process is woken, two would leave it idle, and each would cost a wake-up: then a session has as
+ * many as it makes in this time, in microseconds, up to so many (docs/performance.md).
+ */
+const WORK_PER_SESSION_US = 1000;
+const SHORT_JOBS_PER_SESSION_MAX = 16;
+/** Weight of the newest signature in what one is expected to take; it counts as at most so many of those before, since the odd one is delayed. */
+const NEWEST_WEIGHT = 0.05;
+const LONGER_MAX = 3;
 
 interface Entry {
   readonly job: SignJob;
@@ -15,6 +24,8 @@ export class JobsAtSigner {
   readonly #entries = new Map<number, Entry>();
   /** Those that are not begun. */
   readonly #behind = new Set<Entry>();
+  /** What a job takes the token, in microseconds; none was made yet. */
+  #jobUs = Number.POSITIVE_INFINITY;
 
   constructor(sessions: number) {
     this.#sessions = sessions;
@@ -25,7 +36,16 @@ export class JobsAtSigner {
   }
 
   get hasRoom(): boolean {
-    return this.#entries.size < JOBS_PER_SESSION_MAX * this.#sessions;
+    const { size } = this.#entries;
+    if (size < JOBS_PER_SESSION * this.#sessions) return true;
+    if (size >= SHORT_JOBS_PER_SESSION_MAX * this.#sessions) return false;
+    return (size + 1) * this.#jobUs <= WORK_PER_SESSION_US * this.#sessions;
+  }
+
+  /** The token has made a signature in so many microseconds. */
+  learn(tokenUs: number): void {
+    const before = this.#jobUs === Number.POSITIVE_INFINITY ? tokenUs : this.#jobUs;
+    this.#jobUs = before + NEWEST_WEIGHT * (Math.min(tokenUs, LONGER_MAX * before) - before);
   }
 
   add(id: number, job: SignJob): void {

@@ -180,7 +180,9 @@ export function encodeJob(
   input: Uint8Array,
   deadlineMs = Number.POSITIVE_INFINITY,
 ): Buffer {
-  const frame = newFrame(FrameType.job, id, JOB_HEADER_BYTES + input.length);
+  // It holds no secret, so it may lie in the shared pool.
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + JOB_HEADER_BYTES + input.length);
+  writeHeader(frame, FrameType.job, id, frame.length);
   frame.writeUInt16BE(scheme, HEADER_BYTES);
   frame.writeUInt8(inputIsDigest ? 1 : 0, HEADER_BYTES + 2);
   frame.write(spkiSha256, HEADER_BYTES + 3, 32, 'hex');

@@ -5,7 +5,7 @@ import type { TokenConfig } from '../config/schema.js';
 import type { LoginRequest } from '../login-hold.js';
 import { openSocket } from '../read-in-place.js';
 import type { SignJob } from '../sign-job.js';
-import { writeAtOnce } from '../write-at-once.js';
+import { JobOutbox } from './job-outbox.js';
 import { JobsAtSigner } from './jobs-at-signer.js';
 import {
   type AnswerFrame,
@@ -78,6 +78,7 @@ export class SignerHandle {
   readonly #jobs: JobsAtSigner;
   readonly #refreshes = new Map<number, () => void>();
   readonly #reader = new FrameReader();
+  readonly #outbox: JobOutbox;
   #state: SignerState = 'starting';
   #keys: ReadonlySet<string> = new Set();
   #nextId = 1;
@@ -100,6 +101,7 @@ export class SignerHandle {
     // First of all: an 'error' that nobody listens to ends the front.
     child.on('error', (error) => this.#notStarted(error));
     this.#socket = openSocket(fd, (chunk) => this.#receive(chunk));
+    this.#outbox = new JobOutbox(this.#socket);
     this.#log = log.child({ signer: this.pid });
     this.#listener = listener;
     this.#hangMs = token.sign_hang_ms;
@@ -160,7 +162,10 @@ export class SignerHandle {
     this.#jobs.add(id, job);
     this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
     const { algorithm, inputIsDigest, key, input, deadlineMs } = job;
-    writeAtOnce(this.#socket, encodeJob(id, algorithm.scheme, inputIsDigest, key.spkiSha256, input, deadlineMs));
+    const frame = encodeJob(id, algorithm.scheme, inputIsDigest, key.spkiSha256, input, deadlineMs);
+    // One that is idle gets it now; one that is busy, with what else this turn of the event loop has for it.
+    if (this.#jobs.size === 1) this.#outbox.send(frame);
+    else this.#outbox.sendSoon(frame);
   }
 
   /** Its turn to log in, with a PIN that is wiped. */
@@ -181,6 +186,7 @@ export class SignerHandle {
         clearTimeout(timer);
         resolve();
       });
+      this.#outbox.flush();
       this.#socket.write(encodeRefresh(id));
     });
     this.#refreshes.delete(id);
@@ -199,6 +205,7 @@ export class SignerHandle {
     if (!this.isDown) return;
     this.tries++;
     this.#watchClimb();
+    this.#outbox.flush();
     this.#socket.write(encodeRecover(reopen));
   }
 
@@ -282,6 +289,7 @@ export class SignerHandle {
   #receive(chunk: Buffer): void {
     try {
       this.#reader.push(chunk, (frame) => this.#visit(frame));
+      this.#outbox.flush();
     } catch (error) {
       // Nothing that a signer sends may end the front.
       this.#log.error({ err: error }, 'what the signer sent cannot be read');
@@ -304,7 +312,10 @@ export class SignerHandle {
   #answered(answer: AnswerFrame): void {
     const job = this.#jobs.take(answer.id);
     if (!job) throw new Error(`expected the answer to a job in flight; one to ${answer.id} came`);
-    if (answer.status === 'ok') this.signatures++;
+    if (answer.status === 'ok') {
+      this.signatures++;
+      this.#jobs.learn(answer.tokenUs);
+    }
     // It ends; a job that went there now would be lost.
     if (answer.status === 'lost') this.#state = 'draining';
     if (answer.status === 'no_session') this.#climbs();

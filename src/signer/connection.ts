@@ -13,6 +13,14 @@ export function receive(into: Buffer, busyPollUs: number): number {
   return busyPollReceive(FRONT_FD, into, busyPollUs);
 }
 
+/** What `receiveNow` gives when nothing has come. */
+export const NOTHING_THERE = -1;
+
+/** As `receive`, but it does not wait. */
+export function receiveNow(into: Buffer): number {
+  return busyPollReceive(FRONT_FD, into, NOTHING_THERE);
+}
+
 /** Reads exactly one frame into a buffer of its own, so that it can be wiped. Undefined if the front is gone. */
 export function receiveFrame(): Buffer | undefined {
   const length = Buffer.alloc(4);

@@ -22,6 +22,8 @@ export interface TokenKey {
   readonly certificateChain: readonly Buffer[];
   /** Signatures made with this handle; src/signer/serve-job.ts counts, to know when one is to be verified. */
   signatures: number;
+  /** What the last of them took the token, in microseconds; infinite before the first. */
+  lastUs: number;
 }
 
 /** What a look at a token brought. */
@@ -71,6 +73,7 @@ export function findKeys(token: Token, publicKeyFiles: readonly string[] = []): 
       id,
       certificateChain: chainOf(key, id, certificates),
       signatures: 0,
+      lastUs: Number.POSITIVE_INFINITY,
     });
   }
   return { keys: [...keys.values()], warnings, isPartial };

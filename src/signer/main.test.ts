@@ -90,6 +90,26 @@ test('a job whose caller has stopped waiting does not reach the token', async (t
   t.match(decodeAnswer(await next()), { id: 2, status: 'ok' });
 });
 
+test('jobs that come together, and those that come meanwhile, are each answered once', async (t) => {
+  const { socket, next } = start(t);
+  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(PIN())]));
+  t.same([typeOf(await next()), typeOf(await next())], [FrameType.login, FrameType.loggedIn]);
+  const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
+  const key = createHash('sha256').update(spki).digest('hex');
+  const jobs = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => encodeJob(from + i, 0x0403, true, key, Buffer.alloc(32, 1)));
+  const sent = Buffer.concat([...jobs(1, 40), encodeRefresh(40), ...jobs(41, 80)]);
+  // Cut where no frame ends.
+  socket.write(sent.subarray(0, 1_001));
+  const answered = [idOf(await next())];
+  socket.write(sent.subarray(1_001));
+  while (answered.length < 79) answered.push(idOf(await next()));
+  t.same(
+    answered,
+    Array.from({ length: 79 }, (_, i) => i + 1),
+  );
+});
+
 for (const [name, change, reason, message] of [
   ['a module that is not there', { module: '/nonexistent.so' }, 'token', /^load \/nonexistent.so: .*No such file/],
   ['a token that is not there', { tokenLabel: 'none' }, 'token', /^expected one token "none"; 0 fit/],

@@ -6,26 +6,17 @@
  * It ends with its front: at the end of the stream, or killed by the kernel when it hangs inside the module.
  */
 import { dieWithParent, disableCoreDumps } from '../native-addon.js';
-import {
-  ANSWER_FRAME_BYTES_MAX,
-  decodeConfigure,
-  decodeJob,
-  FrameReader,
-  FrameType,
-  typeOf,
-  writeAnswer,
-} from '../pool/messages.js';
-import { receive, receiveFrame, send } from './connection.js';
+import { decodeConfigure, decodeJob, FrameType, typeOf } from '../pool/messages.js';
+import { Answers } from './answers.js';
+import { receiveFrame, send } from './connection.js';
+import { Inbox } from './inbox.js';
 import { Ladder } from './ladder.js';
 import { lastWords } from './last-words.js';
 import { obey } from './orders.js';
-import { type JobRules, serveJob } from './serve-job.js';
+import { expectedUs, type JobRules, serveJob } from './serve-job.js';
 import { signSideBySide } from './side-by-side.js';
 
-/** The front sends at most two jobs of at most 16 KiB at once. */
-const RECEIVE_BYTES = 64 * 1024;
-
-const answer = Buffer.alloc(ANSWER_FRAME_BYTES_MAX);
+const answers = new Answers(send);
 
 dieWithParent();
 disableCoreDumps();
@@ -51,23 +42,35 @@ async function run(): Promise<boolean> {
   return true;
 }
 
+/**
+ * While one half of the jobs that lie here is worked on, the answers to the other half leave together, and what comes for them is on its
+ * way: so neither waits for the other, and both are woken half as often as there are jobs, or less.
+ */
 function serveFrames(busyPollUs: number, visit: (frame: Buffer) => void): void {
-  const reader = new FrameReader();
-  const received = Buffer.alloc(RECEIVE_BYTES);
-  for (let got = receive(received, busyPollUs); got > 0; got = receive(received, busyPollUs))
-    reader.push(received.subarray(0, got), visit);
+  const inbox = new Inbox();
+  for (let frame = inbox.take(busyPollUs); frame; frame = inbox.take(busyPollUs)) {
+    visit(frame);
+    if (answers.held < inbox.waiting) continue;
+    // Who asks one at a time waits for this answer.
+    if (answers.held > 1) inbox.look();
+    if (answers.held >= inbox.waiting) answers.flush();
+  }
 }
 
 function serve(ladder: Ladder, rules: JobRules, frame: Buffer): void {
-  if (typeOf(frame) === FrameType.job) answerJob(ladder, rules, frame);
-  else obey(ladder, frame);
+  if (typeOf(frame) === FrameType.job) return answerJob(ladder, rules, frame);
+  answers.flush();
+  obey(ladder, frame);
 }
 
 function answerJob(ladder: Ladder, rules: JobRules, frame: Buffer): void {
   const job = decodeJob(frame);
+  answers.before(expectedUs(ladder.footing, job));
   const { status, tokenUs, content, retires } = serveJob(ladder.footing, rules, job);
-  send(answer, writeAnswer(answer, job.id, status, tokenUs, content));
-  if (retires !== 'nothing') ladder.lose(retires, content.toString());
+  answers.add(job.id, status, tokenUs, content);
+  if (retires === 'nothing') return;
+  answers.flush();
+  ladder.lose(retires, content.toString());
 }
 
 /** The front may be gone already. */

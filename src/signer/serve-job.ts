@@ -56,6 +56,11 @@ export async function serveJobAside(
   }
 }
 
+/** How long a job will take the token, in microseconds: as long as the last one with its key. */
+export function expectedUs(footing: Footing | undefined, { spkiSha256 }: JobFrame): number {
+  return footing?.keys.get(spkiSha256)?.lastUs ?? 0;
+}
+
 interface Plan {
   readonly token: Token;
   readonly key: TokenKey;
@@ -81,6 +86,7 @@ function planOf(footing: Footing | undefined, { tokenBusyMs }: JobRules, job: Jo
 /** Verified if it is due. */
 function judged({ key, algorithm }: Plan, { verify }: JobRules, job: JobFrame, made: MadeSignature): Served {
   const { signature, tokenUs } = made;
+  key.lastUs = tokenUs;
   const due = verificationDue(verify, algorithm, key.signatures++);
   if (due && !verifies(key.key, algorithm, job.input, job.inputIsDigest, signature)) {
     return failed(

@@ -47,7 +47,7 @@ soak: packages-test build tap
 reliability: node_modules
 	node --import=tsx scripts/reliability-report.ts build/reliability docs/reliability
 
-##   make bench        speed against the token itself and against peers, in about 10 minutes; QUICK=1 in 2; GATE=1 judges it
+##   make bench        speed against the token itself and against peers, in about 20 minutes; QUICK=1 in 3; GATE=1 judges it
 .PHONY: bench
 bench: packages-bench build
 	exec ./bench/run

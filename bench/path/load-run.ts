@@ -35,6 +35,8 @@ export class LoadRun {
   readonly #refusedUs: number[] = [];
   #sent = 0;
   #pending = 0;
+  /** Whether more may be due in an open loop: its timer may come late, after the last answer. */
+  #moreIsDue = false;
   #answeredInTime = 0;
   #failed = 0;
   #begin: Begin = () => undefined;
@@ -51,12 +53,19 @@ export class LoadRun {
     const cpu = this.#watchCpu();
     if (this.#wish.rate === undefined)
       for (let i = 0; i < (this.#wish.inFlight ?? 1); i++) this.#send(performance.now());
-    else this.#sendWhatIsDue(this.#wish.rate);
+    else {
+      this.#moreIsDue = true;
+      this.#sendWhatIsDue(this.#wish.rate);
+    }
     await untilMs(this.#endMs);
     const cpuUs = cpu();
     this.#tell({ news: 'end' });
-    while (this.#pending > 0 && performance.now() < this.#endMs + (this.#wish.patienceMs ?? PATIENCE_MS))
+    while (
+      (this.#pending > 0 || this.#moreIsDue) &&
+      performance.now() < this.#endMs + (this.#wish.patienceMs ?? PATIENCE_MS)
+    )
       await untilMs(performance.now() + 5);
+    this.#moreIsDue = false;
     this.#failed += this.#pending;
     return this.#measured(cpuUs);
   }
@@ -64,12 +73,13 @@ export class LoadRun {
   /** All that has become due, and again when the next is. */
   #sendWhatIsDue(rate: number): void {
     const now = performance.now();
-    for (;;) {
+    while (this.#moreIsDue) {
       const dueMs = this.#startMs + (this.#sent * 1000) / rate;
-      if (dueMs >= this.#endMs) return;
-      if (dueMs > now) break;
-      this.#send(dueMs);
+      if (dueMs >= this.#endMs) this.#moreIsDue = false;
+      else if (dueMs <= now) this.#send(dueMs);
+      else break;
     }
+    if (!this.#moreIsDue) return;
     // A timer comes late by a millisecond or so, which counts: to wait by spinning would take the CPU from the service.
     setTimeout(() => this.#sendWhatIsDue(rate), this.#startMs + (this.#sent * 1000) / rate - now);
   }

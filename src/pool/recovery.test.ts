@@ -102,6 +102,29 @@ test('a wrong PIN on the way up costs one login for all signers, and the others 
   await until(() => pool.signers().every(({ state }) => state === 'dead'), SOON_MS_MAX);
 });
 
+test('a key that the token always fails with is kept away, and the others go on', async (t) => {
+  const { pool, keys } = await startPool(t, [token.tokenConfig({ signers: 2 })], 2);
+  const [bad, good] = keys.map((key) => signing(pool, key));
+  if (!bad || !good) throw new Error('the token has not two keys');
+  const failing = (times: number) => token.order({ fail: 'C_Sign', rv: 'CKR_DEVICE_ERROR', times });
+  const away = { ok: false, error: { code: 'unavailable', message: /fails with it/ } };
+  // Each of the two signers tries.
+  failing(2);
+  t.match(await bad(), { ok: false, error: { message: /CKR_DEVICE_ERROR/ } });
+  t.match(await good(), { ok: true });
+  failing(1);
+  t.match(await bad(), away);
+  t.match(await bad(), away);
+  t.match(await good(), { ok: true });
+  t.match(pool.tokens()[0], { state: 'serving', breakerOpenings: 0 });
+  await until(() => pool.holds(keys[0]?.key.spkiSha256 ?? ''), SOON_MS_MAX);
+  failing(1);
+  t.match(await bad(), away, 'on trial, one failure is enough');
+  await until(() => pool.holds(keys[0]?.key.spkiSha256 ?? ''), SOON_MS_MAX);
+  t.match(await bad(), { ok: true });
+  t.match(await bad(), { ok: true });
+});
+
 test('a signature that does not verify on the way up shuts the token', async (t) => {
   const { pool, key } = await startPool(t, [token.tokenConfig()]);
   token.order({ corrupt: 'forever' });

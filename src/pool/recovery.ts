@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Breaker } from './breaker.js';
+import { KeyBreakers } from './key-breakers.js';
 import type { AnswerFrame } from './messages.js';
 import type { SignerHandle } from './signer-handle.js';
 
@@ -18,7 +19,7 @@ export interface RecoveringToken {
   readonly signers: readonly SignerHandle[];
   /** Whether it is to have signers at all just now. */
   readonly isWanted: boolean;
-  /** The breaker has opened or closed. */
+  /** The breaker of the token, or of one of its keys, has opened or closed. */
   onBreaker(): void;
 }
 
@@ -28,9 +29,11 @@ export interface RecoveringToken {
  * A signer that has lost something climbs by itself (src/signer/ladder.ts). If that fails, it is told to try again, then with a new
  * session, then it is replaced. If the token itself fails, its breaker opens: all its signers are suspended, and one of them makes a
  * signature for nobody once a second, the probe, with its climb if it has lost something. The first that succeeds brings all back.
+ * If only one of its keys fails, that key alone is kept away, and one job a second may try it.
  */
 export class Recovery {
   readonly breaker = new Breaker();
+  readonly #keys = new KeyBreakers();
   readonly #token: RecoveringToken;
   readonly #log: Logger;
   #timer: NodeJS.Timeout | undefined;
@@ -44,16 +47,18 @@ export class Recovery {
     this.#log = log;
   }
 
-  /** For each answer to a job. */
-  answered(signer: SignerHandle, { status, content }: AnswerFrame): void {
+  /** For each answer to a job with this key. */
+  answered(signer: SignerHandle, spkiSha256: string, { status, content }: AnswerFrame): void {
     if (status === 'ok') {
       signer.failuresInARow = 0;
       this.breaker.succeeded();
-    } else if (status === 'token_error' || status === 'busy') {
-      signer.failuresInARow++;
-      if (this.breaker.failed(content.toString())) this.#opened();
-      if (signer.failuresInARow >= FAILURES_IN_A_ROW_OF_SIGNER) this.#doubt(signer);
-    }
+      this.#keys.succeeded(spkiSha256);
+    } else if (status === 'token_error' || status === 'busy') this.#failed(signer, spkiSha256, content.toString());
+  }
+
+  /** Whether the key is kept away, since the token signs with others only. */
+  keyFails(spkiSha256: string): boolean {
+    return this.#keys.isOpen(spkiSha256);
   }
 
   /** A session that is lost is no failure of the token; one that is lost again before it was of use is. */
@@ -71,6 +76,7 @@ export class Recovery {
 
   up(signer: SignerHandle): void {
     this.#log.info({ signer: signer.pid }, 'signer has recovered');
+    this.#keys.tokenSigned();
     if (this.breaker.state === 'closed') return;
     this.#log.info({ open_ms: Math.round(this.breaker.openMs) }, 'token works again: its breaker is closed');
     this.breaker.close();
@@ -111,6 +117,24 @@ export class Recovery {
   #cannotClimb(because: string): void {
     const isLast = !this.#token.signers.some(({ state }) => state === 'ready');
     if (isLast ? this.breaker.trip(because) : this.breaker.failed(because)) this.#opened();
+  }
+
+  #failed(signer: SignerHandle, spkiSha256: string, because: string): void {
+    const whose = this.#keys.failed(spkiSha256);
+    if (whose === 'opens') this.#keyOpened(spkiSha256, because);
+    if (whose !== 'token') return;
+    signer.failuresInARow++;
+    if (this.breaker.failed(because)) this.#opened();
+    if (signer.failuresInARow >= FAILURES_IN_A_ROW_OF_SIGNER) this.#doubt(signer);
+  }
+
+  #keyOpened(spkiSha256: string, because: string): void {
+    this.#log.error({ key: spkiSha256, error: because }, 'token fails with this key only: it is kept away');
+    this.#token.onBreaker();
+    setTimeout(() => {
+      this.#keys.tryAgain(spkiSha256);
+      this.#token.onBreaker();
+    }, PROBE_MS).unref();
   }
 
   #opened(): void {

@@ -167,7 +167,10 @@ class Supervisor implements Pool, TokenListener {
     const { spkiSha256 } = job.key;
     if (this.holds(spkiSha256)) return false;
     const homes = this.#tokens.filter(({ keys }) => keys.bySpki.has(spkiSha256)).map((token) => token.view());
-    const how = homes.map(({ name, state }) => `${name} is ${state}`).join(', ') || 'none has it any more';
+    const said = homes.map(({ name, state }) =>
+      state === 'serving' ? `${name} fails with it` : `${name} is ${state}`,
+    );
+    const how = said.join(', ') || 'none has it any more';
     this.#fail(job, 'unavailable', `every token that holds the key is out of use (${how}); see signet status`);
     return true;
   }

@@ -96,7 +96,7 @@ export class TokenSigners {
    */
   holds(spkiSha256: string): boolean {
     if (this.#closing || this.#drained || !this.#keys.bySpki.has(spkiSha256)) return false;
-    if (this.#recovery.breaker.state === 'open') return false;
+    if (this.#recovery.breaker.state === 'open' || this.#recovery.keyFails(spkiSha256)) return false;
     return this.#shut === undefined || this.#hasReady;
   }
 
@@ -229,7 +229,7 @@ export class TokenSigners {
     if (!signer) return;
     this.#logWarnings(report.warnings);
     const keys = this.#keys.isOf(report.keys) ? this.#keys : tokenKeysOf(report.keys);
-    signer.useKeys(keys.bySpki.keys());
+    signer.useKeys(this.#usable(keys));
     const isNew = place.readyMs === 0;
     this.#log.info({ signer: signer.pid, keys: keys.bySpki.size }, isNew ? 'signer is ready' : 'keys refreshed');
     place.readyMs ||= performance.now();
@@ -246,7 +246,7 @@ export class TokenSigners {
   }
 
   #answered({ signer }: Place, job: SignJob, answer: AnswerFrame): void {
-    if (signer) this.#recovery.answered(signer, answer);
+    if (signer) this.#recovery.answered(signer, job.key.spkiSha256, answer);
     this.#listener.onAnswer(job, answer, this);
   }
 
@@ -269,8 +269,13 @@ export class TokenSigners {
   }
 
   onBreaker(): void {
+    for (const signer of this.signers) signer.useKeys(this.#usable(this.#keys));
     this.#listener.onSignersChanged();
     this.#listener.onRoomChanged();
+  }
+
+  #usable({ bySpki }: TokenKeys): string[] {
+    return [...bySpki.keys()].filter((spkiSha256) => !this.#recovery.keyFails(spkiSha256));
   }
 
   /** Every signer of the token has the same to say. */

@@ -163,7 +163,7 @@ export class Scheduler {
 const JOBS_AHEAD = 1.5;
 
 /** Part of a caller's time that the expected answer may take: what is taken on must be done in time, though it is an estimate. */
-const IN_TIME_SHARE = 0.8;
+const IN_TIME_SHARE = 0.6;
 
 interface Home {
   readonly tokens: readonly string[];

@@ -112,9 +112,14 @@ test('a socket is read without sleep while messages are close, and waits as long
   t.ok(performance.now() - begunMs > 100, 'it came late');
   t.ok(usedUs.user + usedUs.system < 50_000, 'the wait was slept through');
   await once(late, 'close');
+  t.equal(busyPollReceive(mine, into, -1), -1, 'nothing is there, and it does not wait');
+  writeSync(theirs, 'now');
+  t.equal(into.toString('utf8', 0, busyPollReceive(mine, into, -1)), 'now');
   closeSync(theirs);
   t.equal(busyPollReceive(mine, into, 200), 0, 'the end of the stream');
+  t.equal(busyPollReceive(mine, into, -1), 0, 'and it stays at that');
   closeSync(mine);
+  t.throws(() => busyPollReceive(mine, into, -1), /Bad file descriptor/);
   t.throws(() => busyPollReceive(mine, into, 200), /Bad file descriptor/);
   t.throws(() => busyPollReceive(0, Buffer.alloc(0), 200), /expected a descriptor, a buffer and microseconds/);
 });

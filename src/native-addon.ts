@@ -24,7 +24,7 @@ interface NativeAddon {
   busyPollEvents(microseconds: number): void;
   /**
    * Waits until bytes have come from the socket and gives how many; 0 when the peer has closed or died. As long as that helps, the
-   * first microseconds are waited without sleep.
+   * first microseconds are waited without sleep. With less than 0 it does not wait: -1 if nothing is there.
    */
   busyPollReceive(fd: number, into: Buffer, microseconds: number): number;
 }

@@ -158,6 +158,21 @@ static ssize_t look_and_receive(int fd, void *into, size_t length, int64_t begun
     return -1;
 }
 
+static ssize_t wait_and_receive(int fd, void *into, size_t length, int32_t microseconds) {
+    const int64_t begun_ns = now_ns();
+    receive_habit.look_ns = (int64_t)microseconds * 1000;
+    ssize_t got = -1;
+    errno = EAGAIN;
+    if (pays(&receive_habit))
+        got = look_and_receive(fd, into, length, begun_ns);
+    while (got < 0 && (errno == EAGAIN || errno == EINTR))
+        got = recv(fd, into, length, 0);
+    const int why = errno;
+    learn(&receive_habit, now_ns() - begun_ns);
+    errno = why;
+    return got;
+}
+
 /*
  * busyPollReceive(fd, buffer, microseconds) -> how many bytes came into the buffer, at least one; 0 at the end of the
  * stream and when the peer died with bytes unread. It waits as long as it takes, the first microseconds without sleep;
@@ -175,23 +190,12 @@ napi_value busy_poll_receive(napi_env env, napi_callback_info info) {
         napi_throw_type_error(env, NULL, "busyPollReceive: expected a descriptor, a buffer and microseconds");
         return NULL;
     }
-    if (microseconds < 0) {
-        const ssize_t there = recv(fd, into, length, MSG_DONTWAIT);
-        const bool is_none = there < 0 && (errno == EAGAIN || errno == EINTR);
-        return napi_create_int64(env, is_none ? -1 : there < 0 ? 0 : there, &result) == napi_ok ? result : NULL;
-    }
-    const int64_t begun_ns = now_ns();
-    receive_habit.look_ns = (int64_t)microseconds * 1000;
-    ssize_t got = -1;
-    errno = EAGAIN;
-    if (pays(&receive_habit))
-        got = look_and_receive(fd, into, length, begun_ns);
-    while (got < 0 && (errno == EAGAIN || errno == EINTR))
-        got = recv(fd, into, length, 0);
-    if (got < 0 && errno != ECONNRESET) {
+    const ssize_t got =
+        microseconds < 0 ? recv(fd, into, length, MSG_DONTWAIT) : wait_and_receive(fd, into, length, microseconds);
+    const bool is_none = got < 0 && (errno == EAGAIN || errno == EINTR);
+    if (got < 0 && !is_none && errno != ECONNRESET) {
         napi_throw_error(env, NULL, strerror(errno));
         return NULL;
     }
-    learn(&receive_habit, now_ns() - begun_ns);
-    return napi_create_int64(env, got < 0 ? 0 : got, &result) == napi_ok ? result : NULL;
+    return napi_create_int64(env, is_none ? -1 : got < 0 ? 0 : got, &result) == napi_ok ? result : NULL;
 }

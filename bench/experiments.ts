@@ -169,6 +169,7 @@ const GATED: readonly [ServerName, number][] = [
   ['nginx-libp11-softhsm', ONE],
   ['nginx-file', ONE],
   ['nginx-async', MANY],
+  ['nginx-file-beside', MANY],
   ['nginx-file', MANY],
 ];
 

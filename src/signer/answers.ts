@@ -1,6 +1,6 @@
 import { ANSWER_FRAME_BYTES_MAX, type JobStatus, writeAnswer } from '../pool/messages.js';
 
-/** How long an answer may wait for the next one, in microseconds: about what waking the front for each of them would cost. */
+/** How long an answer may wait for the next ones, in microseconds: half of the work that may lie at a session (src/pool/jobs-at-signer.ts). */
 const HOLD_US_MAX = 500;
 const ANSWERS_MAX = 16;
 

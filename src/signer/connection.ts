@@ -15,10 +15,12 @@ export function receive(into: Buffer, busyPollUs: number): number {
 
 /** What `receiveNow` gives when nothing has come. */
 export const NOTHING_THERE = -1;
+/** In place of a time: not to wait at all. */
+const NOT_WAITING = -1;
 
 /** As `receive`, but it does not wait. */
 export function receiveNow(into: Buffer): number {
-  return busyPollReceive(FRONT_FD, into, NOTHING_THERE);
+  return busyPollReceive(FRONT_FD, into, NOT_WAITING);
 }
 
 /** Reads exactly one frame into a buffer of its own, so that it can be wiped. Undefined if the front is gone. */

@@ -79,11 +79,7 @@ test('frames that come in pieces, or many at once, are all answered', async (t) 
 });
 
 test('a job whose caller has stopped waiting does not reach the token', async (t) => {
-  const { socket, next } = start(t);
-  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(PIN())]));
-  t.same([typeOf(await next()), typeOf(await next())], [FrameType.login, FrameType.loggedIn]);
-  const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
-  const key = createHash('sha256').update(spki).digest('hex');
+  const { socket, next, key } = await startReady(t);
   const job = (id: number, deadlineMs: number) => encodeJob(id, 0x0403, true, key, Buffer.alloc(32, 1), deadlineMs);
   socket.write(Buffer.concat([job(1, performance.now() - 50), job(2, performance.now() + 60_000)]));
   t.match(decodeAnswer(await next()), { id: 1, status: 'expired', tokenUs: 0 });
@@ -91,11 +87,7 @@ test('a job whose caller has stopped waiting does not reach the token', async (t
 });
 
 test('jobs that come together, and those that come meanwhile, are each answered once', async (t) => {
-  const { socket, next } = start(t);
-  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(PIN())]));
-  t.same([typeOf(await next()), typeOf(await next())], [FrameType.login, FrameType.loggedIn]);
-  const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
-  const key = createHash('sha256').update(spki).digest('hex');
+  const { socket, next, key } = await startReady(t);
   const jobs = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, i) => encodeJob(from + i, 0x0403, true, key, Buffer.alloc(32, 1)));
   const sent = Buffer.concat([...jobs(1, 40), encodeRefresh(40), ...jobs(41, 80)]);
@@ -217,6 +209,15 @@ async function logIn(
   await next();
   socket.write(encodePin(PIN()));
   await next();
+}
+
+/** One that has logged in, and the SPKI SHA-256 of its key. */
+async function startReady(t: Test) {
+  const { socket, next } = start(t);
+  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(PIN())]));
+  t.same([typeOf(await next()), typeOf(await next())], [FrameType.login, FrameType.loggedIn]);
+  const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
+  return { socket, next, key: createHash('sha256').update(spki).digest('hex') };
 }
 
 /** A signer, and what it sends, frame by frame. */

@@ -16,12 +16,11 @@ const row = (program: string, naming: string, keys = KEY_KINDS as readonly KeyKi
 });
 const COMBINED = row('HAProxy', 'certificate and key in one file');
 const APART = row('HAProxy', '`.crt` and `.crt.key`');
-/** In the long form only: HAProxy 2.6.12 may end itself in this mode on a busy machine (docs/provider.md). */
-const ASYNC = { ...row('HAProxy', 'one file, `ssl-mode-async`'), quick: [] };
+const ASYNC = row('HAProxy', 'one file, `ssl-mode-async`');
 const TWO = row('HAProxy', 'RSA and EC on one `bind`', PAIR);
 const TICKETS = row('HAProxy', 'one file, session tickets', PAIR);
 const BACKEND = row('HAProxy, client of a backend', 'certificate and key in one file');
-const BACKEND_ASYNC = { ...row('HAProxy, client of a backend', 'one file, `ssl-mode-async`'), quick: [] };
+const BACKEND_ASYNC = row('HAProxy, client of a backend', 'one file, `ssl-mode-async`');
 
 export const haproxy: Program = {
   rows: [COMBINED, APART, TWO, TICKETS, BACKEND],

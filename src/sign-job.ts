@@ -30,7 +30,7 @@ export interface SignJob {
   readonly deadlineMs: number;
   /** Whether it waits in the scheduler's queue; the scheduler sets it. */
   queued: boolean;
-  /** How many signers it was handed to; the pool counts. A second signer gets it if the first died. */
+  /** How many signers it was handed to; the pool counts. Another signer gets it if one died. */
   attempts: number;
   /** The name of the token whose signer it was handed to last; empty before; the pool sets it. */
   token: string;

@@ -58,9 +58,17 @@ t.test('the time of a job begins when a session is free for it, not when it was 
   jobs.take(1);
   t.ok((jobs.oldestBegunMs ?? 0) >= nowMs);
   t.equal(jobs.take(7), undefined);
-  t.same(
-    jobs.takeAll().map(({ principal }) => principal),
-    ['second'],
-  );
+  t.match(jobs.takeAll(false), { suspects: [{ principal: 'second' }], bystanders: [] });
   t.equal(jobs.size, 0);
+});
+
+t.test('of what a signer leaves, only what it worked on can be why it ended', async (t) => {
+  const jobs = new JobsAtSigner(2);
+  for (const [at, name] of ['worked on', 'worked on', 'behind'].entries()) jobs.add(at, job(name));
+  t.match(jobs.takeAll(false), {
+    suspects: [{ principal: 'worked on' }, { principal: 'worked on' }],
+    bystanders: [{ principal: 'behind' }],
+  });
+  jobs.add(1, job('worked on'));
+  t.match(jobs.takeAll(true), { suspects: [], bystanders: [{ principal: 'worked on' }] });
 });

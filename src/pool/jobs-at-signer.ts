@@ -18,6 +18,14 @@ interface Entry {
   begunMs: number | undefined;
 }
 
+/** The jobs that a signer left unanswered when it ended. */
+export interface Orphans {
+  /** What it worked on: one of them may be why it ended. */
+  readonly suspects: readonly SignJob[];
+  /** What lay there by chance. */
+  readonly bystanders: readonly SignJob[];
+}
+
 /** The jobs that lie at a signer. It begins them in the order in which they were handed to it, as many at once as it has sessions. */
 export class JobsAtSigner {
   readonly #sessions: number;
@@ -75,11 +83,14 @@ export class JobsAtSigner {
     return undefined;
   }
 
-  /** All of them; none is left. */
-  takeAll(): SignJob[] {
-    const jobs = [...this.#entries.values()].map(({ job }) => job);
+  /** All of them; none is left. `blameless`: the signer was ended by something that no job can have done. */
+  takeAll(blameless: boolean): Orphans {
+    const suspects: SignJob[] = [];
+    const bystanders: SignJob[] = [];
+    for (const entry of this.#entries.values())
+      (blameless || this.#behind.has(entry) ? bystanders : suspects).push(entry.job);
     this.#entries.clear();
     this.#behind.clear();
-    return jobs;
+    return { suspects, bystanders };
   }
 }

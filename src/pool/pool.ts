@@ -15,8 +15,8 @@ export interface Pool {
   /** Called whenever a signer has room again, or the set of keys has changed. One listener: the scheduler. */
   onRoom: () => void;
   /**
-   * Called with a job whose signer died or was killed while it lay there, and that may be tried once more (attempts < 2):
-   * it goes to the head of the queue. Other such jobs are finished `unavailable` by the pool.
+   * Called with a job whose signer died or was killed while it lay there, and that may be tried again (once, if it may be why;
+   * up to 8 signers if it was not): it goes to the head of the queue. Other such jobs are finished `unavailable` by the pool.
    */
   onReturn: (job: SignJob) => void;
   /** Called when the keys that the tokens hold have changed. One listener: the key ring. */

@@ -6,7 +6,7 @@ import type { LoginRequest } from '../login-hold.js';
 import { openSocket } from '../read-in-place.js';
 import type { SignJob } from '../sign-job.js';
 import { JobOutbox } from './job-outbox.js';
-import { JobsAtSigner } from './jobs-at-signer.js';
+import { JobsAtSigner, type Orphans } from './jobs-at-signer.js';
 import {
   type AnswerFrame,
   type DownReport,
@@ -28,13 +28,11 @@ import {
   typeOf,
 } from './messages.js';
 import type { SignerState } from './pool.js';
-import { spawnSigner } from './signer-process.js';
+import { configurationOf, spawnSigner } from './signer-process.js';
 import { logStderr } from './stderr-log.js';
 
 /** Loading a module; and again, from its turn to log in, logging in and listing the keys of a network HSM. A signer that takes longer is killed. */
 const CLIMB_MS_MAX = 30_000;
-/** How long a signer may try a job again while the token is busy, in milliseconds: not so long that it is taken for hung. */
-const BUSY_MS_MAX = 1_000;
 /** A signer that hangs while it lists its keys is left to the watch over its jobs; who waits for the list does not wait for ever. */
 const REFRESH_MS_MAX = 30_000;
 /** A process and its socket end together; one that stays longer hangs, or the socket was inherited by a stranger. */
@@ -57,8 +55,8 @@ export interface SignerListener {
   /** It tried and cannot; it waits for `recover`. */
   onDown(report: DownReport): void;
   onAnswer(job: SignJob, answer: AnswerFrame): void;
-  /** Once, at last; `jobs` lay there unanswered. */
-  onEnd(reason: EndReason, message: string, jobs: readonly SignJob[]): void;
+  /** Once, at last. */
+  onEnd(reason: EndReason, message: string, orphans: Orphans): void;
 }
 
 /**
@@ -109,7 +107,7 @@ export class SignerHandle {
     this.sessions = token.sessions;
     this.#jobs = new JobsAtSigner(token.sessions);
     this.#listen();
-    this.#configure(token);
+    this.#socket.write(encodeConfigure(configurationOf(token)));
     this.#watchClimb();
   }
 
@@ -258,23 +256,6 @@ export class SignerHandle {
     this.#socket?.destroy();
   }
 
-  #configure(token: TokenConfig): void {
-    this.#socket.write(
-      encodeConfigure({
-        module: token.module,
-        verify: token.verify,
-        tokenBusyMs: Math.min(BUSY_MS_MAX, token.sign_hang_ms / 2),
-        publicKeyFiles: token.public_key_files,
-        sessions: token.sessions,
-        busyPollUs: token.busy_poll_us,
-        ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
-        ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
-        ...(token.token_serial !== undefined && { tokenSerial: token.token_serial }),
-        ...(token.slot !== undefined && { slot: token.slot }),
-      }),
-    );
-  }
-
   #watchClimb(): void {
     this.#climbing = true;
     clearTimeout(this.#climbWatch);
@@ -383,9 +364,10 @@ export class SignerHandle {
     clearTimeout(this.#watch);
     this.#endClimb();
     this.#endRefreshes();
-    const jobs = this.#jobs.takeAll();
     const { reason, message } = this.#failure ?? { reason: 'died' as const, message: 'closed its connection' };
-    this.#listener.onEnd(reason, message, jobs);
+    // The operator or the kernel killed it, and perhaps others at the same time.
+    const fromOutside = reason === 'died' && this.#child.signalCode === 'SIGKILL';
+    this.#listener.onEnd(reason, message, this.#jobs.takeAll(fromOutside));
   }
 
   #endRefreshes(): void {

@@ -4,9 +4,13 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenConfig } from '../config/schema.js';
 import { socketPair } from '../native-addon.js';
+import type { SignerConfiguration } from './messages.js';
 
 /** `main.ts` when the service runs from its source, `main.js` when it is compiled. */
 const PROGRAM = fileURLToPath(new URL(`../signer/main${extname(import.meta.url)}`, import.meta.url));
+
+/** How long a signer may try a job again while the token is busy, in milliseconds: not so long that it is taken for hung. */
+const BUSY_MS_MAX = 1_000;
 
 /** A signer that may not have started: then its 'error' tells, and `stderr` may be missing. */
 export interface SpawnedSigner {
@@ -29,6 +33,22 @@ export function spawnSigner(token: TokenConfig): SpawnedSigner {
   } finally {
     closeSync(signerFd);
   }
+}
+
+/** What a signer of this token is told first. */
+export function configurationOf(token: TokenConfig): SignerConfiguration {
+  return {
+    module: token.module,
+    verify: token.verify,
+    tokenBusyMs: Math.min(BUSY_MS_MAX, token.sign_hang_ms / 2),
+    publicKeyFiles: token.public_key_files,
+    sessions: token.sessions,
+    busyPollUs: token.busy_poll_us,
+    ...(token.library_parameters !== undefined && { libraryParameters: token.library_parameters }),
+    ...(token.token_label !== undefined && { tokenLabel: token.token_label }),
+    ...(token.token_serial !== undefined && { tokenSerial: token.token_serial }),
+    ...(token.slot !== undefined && { slot: token.slot }),
+  };
 }
 
 function spawnWith(signerFd: number, token: TokenConfig): ChildProcess {

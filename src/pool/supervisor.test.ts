@@ -95,6 +95,27 @@ test('a signer killed under load costs no job while another lives, and is replac
   t.same(failed, []);
 });
 
+test('a job is given up when two signers crash on it, and not when two are killed', async (t) => {
+  const { pool, key } = await startPool(t, [token.tokenConfig({ signers: 2 })], 2);
+  const submit = putBack(pool);
+  for (const [signal, end] of [
+    ['SIGSEGV', { ok: false, error: { code: 'unavailable' } }],
+    ['SIGKILL', { ok: true }],
+  ] as const) {
+    await until(() => pool.signers().every(({ state }) => state === 'ready'));
+    for (const { pid } of pool.signers()) process.kill(pid, 'SIGSTOP');
+    const { job, outcome } = newJob(key, P256, MESSAGE);
+    submit(job);
+    for (let deaths = 0; deaths < 2; deaths++) {
+      const pid = pool.signers().find(({ inFlight }) => inFlight > 0)?.pid ?? 0;
+      process.kill(pid, signal);
+      process.kill(pid, 'SIGCONT');
+      await until(() => pool.signers().every((signer) => signer.pid !== pid));
+    }
+    t.match(await outcome, end, signal);
+  }
+});
+
 test('a wrong PIN costs one login in all, and no signer is started again', async (t) => {
   const pinFile = `${token.pinFile}.wrong`;
   writeFileSync(pinFile, 'wrong-pin-1234', { mode: 0o600 });

@@ -4,6 +4,7 @@ import { type ErrorWord, SignetError } from '../errors.js';
 import type { ServedKey } from '../keys/served-key.js';
 import type { LoginLatch } from '../shared-state.js';
 import type { SignJob } from '../sign-job.js';
+import type { Orphans } from './jobs-at-signer.js';
 import type { AnswerFrame } from './messages.js';
 import type { Pool, SignerView, TokenView } from './pool.js';
 import type { SignerHandle } from './signer-handle.js';
@@ -12,8 +13,11 @@ import { type TokenListener, TokenSigners } from './token-signers.js';
 
 /** How many signers a job may be handed to: one that dies with it, or whose token fails, and one more. */
 const ATTEMPTS_MAX = 2;
-/** The same for a job that met a lost session: when a token restarts, every signer finds that out by a job. */
-const ATTEMPTS_WITHOUT_SESSION_MAX = 8;
+/**
+ * The same for a job that is not to blame. It met a lost session: when a token restarts, every signer finds that out by a job. Or it lay at a
+ * signer that was killed, or behind the job that killed it: when several end together, the next may be as dead already.
+ */
+const BLAMELESS_ATTEMPTS_MAX = 8;
 
 /**
  * Starts the signers of the tokens; they are ready some tenths of a second later, which onKeys and onRoom tell.
@@ -134,7 +138,7 @@ class Supervisor implements Pool, TokenListener {
         token.quarantine(answer.content.toString());
         break;
       case 'no_session':
-        this.#tryAgain(job, SIGNER_ENDED, ATTEMPTS_WITHOUT_SESSION_MAX);
+        this.#tryAgain(job, SIGNER_ENDED, BLAMELESS_ATTEMPTS_MAX);
         break;
       case 'token_error':
       case 'busy':
@@ -147,8 +151,9 @@ class Supervisor implements Pool, TokenListener {
     this.onRoomChanged();
   }
 
-  onOrphans(jobs: readonly SignJob[]): void {
-    for (const job of jobs) this.#tryAgain(job, SIGNER_ENDED);
+  onOrphans({ suspects, bystanders }: Orphans): void {
+    for (const job of suspects) this.#tryAgain(job, SIGNER_ENDED);
+    for (const job of bystanders) this.#tryAgain(job, SIGNER_ENDED, BLAMELESS_ATTEMPTS_MAX);
   }
 
   /** The signers for a job: one that was lost goes to another token if it can, since the rest of its own are likely to fail as well. */

@@ -3,6 +3,7 @@ import type { TokenConfig } from '../config/schema.js';
 import type { Hold } from '../login-hold.js';
 import type { LoginLatch } from '../shared-state.js';
 import type { SignJob } from '../sign-job.js';
+import type { Orphans } from './jobs-at-signer.js';
 import { LoginGate } from './login-gate.js';
 import type { AnswerFrame, DownReport, KeysReport } from './messages.js';
 import type { SignerView, TokenState, TokenView } from './pool.js';
@@ -16,8 +17,7 @@ export interface TokenListener {
   onSignersChanged(): void;
   onRoomChanged(): void;
   onAnswer(job: SignJob, answer: AnswerFrame, token: TokenSigners): void;
-  /** Jobs that a dead signer left. */
-  onOrphans(jobs: readonly SignJob[]): void;
+  onOrphans(orphans: Orphans): void;
 }
 
 /** A place for a signer. It is filled again when its signer has died. */
@@ -217,10 +217,10 @@ export class TokenSigners {
         onUp: () => this.#isUp(place),
         onDown: (report) => this.#isDown(place, report),
         onAnswer: (job, answer) => this.#answered(place, job, answer),
-        onEnd: (reason, message, jobs) => this.#ended(place, reason, message, jobs),
+        onEnd: (reason, message, orphans) => this.#ended(place, reason, message, orphans),
       });
     } catch (error) {
-      this.#ended(place, 'died', `the signer cannot be started: ${(error as Error).message}`, []);
+      this.#ended(place, 'died', `the signer cannot be started: ${(error as Error).message}`);
     }
   }
 
@@ -285,7 +285,7 @@ export class TokenSigners {
     this.#warnings = new Set(warnings);
   }
 
-  #ended(place: Place, reason: EndReason, message: string, jobs: readonly SignJob[]): void {
+  #ended(place: Place, reason: EndReason, message: string, orphans?: Orphans): void {
     const { signer } = place;
     const stable = place.readyMs > 0 && performance.now() - place.readyMs > STABLE_MS;
     if (reason !== 'stopped') place.deathsInARow = stable ? 1 : place.deathsInARow + 1;
@@ -299,7 +299,7 @@ export class TokenSigners {
     this.#gate.ended(signer, reason === 'wrong_pin' ? message : undefined);
     if (failedToStart) this.#recovery.startFailed(message);
     this.#fillLater(place, failedToStart ? this.#recovery.startDelayMs : 0);
-    this.#listener.onOrphans(jobs);
+    if (orphans) this.#listener.onOrphans(orphans);
     this.#listener.onSignersChanged();
     // What waits for a token without signers to come is refused now.
     if (!this.isWanted) this.#listener.onRoomChanged();

@@ -74,12 +74,15 @@ export type Load =
       readonly server: ServerName;
       readonly key: 'ec' | 'rsa';
       readonly version: '1.2' | '1.3';
-      readonly concurrent: number;
+      readonly pace: VisitPace;
       /** What the token takes for a signature, in milliseconds, where it is slow. */
       readonly tokenMs?: number;
-      /** Whether plain pages are fetched from the same worker meanwhile, and timed. */
-      readonly pages?: boolean;
+      /** How many plain pages a second are fetched from the same worker meanwhile, and timed, at a constant rate. */
+      readonly pagesPerSecond?: number;
     };
+
+/** So many at once, the next when one ends; or so many a second whatever becomes of them. */
+export type VisitPace = { readonly atOnce: number } | { readonly perSecond: number };
 
 export interface Run {
   readonly name: string;

@@ -24,6 +24,7 @@ export function experiments(length: Length): Experiment[] {
     connections(gated, quick ? [10, 1000] : [1, 10, 100, 1000]),
     manySessions({ ...gated, seconds: quick ? 0.7 : 2 }),
     handshakes({ turns: 5, seconds: quick ? 0.6 : 0.8 }, quick),
+    plainPages({ turns: quick ? 5 : 7, seconds: quick ? 0.8 : 3 }),
   ];
   if (quick) return always;
   const sweep = { turns: 3, seconds: 0.7 };
@@ -187,6 +188,31 @@ function handshakes(lengths: Lengths, quick: boolean): Experiment {
   };
 }
 
+const P256 = { by: 'handshakes', key: 'ec', version: '1.3' } as const;
+
+/** So that a page comes at another moment of a handshake each time: a multiple of the handshakes' would always come at the same. */
+const PAGES_PER_SECOND = 487;
+
+/**
+ * Who wants a plain page is not to notice that others wait for a token. Handshakes and pages are begun at constant rates whatever becomes of
+ * them, ten handshakes lie in the token at any time, and a run whose handshakes fail or do not keep up is none. "None is slower" is taken turn by
+ * turn: the slowest page of a turn against the slowest with the key in a file right beside it, and the worst turn counts.
+ * The blocking provider cannot take part: 200 a second ask for 10 s of its worker's time.
+ */
+function plainPages(lengths: Lengths): Experiment {
+  return {
+    name: 'plain-pages',
+    question:
+      'Does a plain page wait for the token? One worker, 200 new TLS connections a second (P-256, TLS 1.3), a token of 50 ms, 20 signers.',
+    ...lengths,
+    runs: (['nginx-file', 'nginx-async'] as const).map((server) => ({
+      name: server,
+      on: SLOW,
+      load: { ...P256, server, pace: { perSecond: 200 }, tokenMs: 50, pagesPerSecond: PAGES_PER_SECOND },
+    })),
+  };
+}
+
 function otherHandshakes(lengths: Lengths): Experiment {
   const kinds = [
     ['ec', '1.2'],
@@ -205,7 +231,7 @@ function handshakesOf(server: ServerName, key: 'ec' | 'rsa', version: '1.2' | '1
   return {
     name: `${server}, ${key}, TLS ${version}, ${concurrent} at once`,
     on: SOFTHSM,
-    load: { by: 'handshakes', server, key, version, concurrent },
+    load: { by: 'handshakes', server, key, version, pace: { atOnce: concurrent } },
   };
 }
 
@@ -326,7 +352,7 @@ function slowHandshakes(lengths: Lengths): Experiment {
       line: server,
       x: tokenMs,
       on: SLOW,
-      load: { by: 'handshakes', server, key: 'ec', version: '1.3', concurrent: MANY, tokenMs, pages: true } as const,
+      load: { ...P256, server, pace: { atOnce: MANY }, tokenMs, pagesPerSecond: 100 },
     })),
   );
   return {

@@ -18,6 +18,8 @@ export interface Measured {
   readonly refused?: number;
   readonly refused_per_second?: number;
   readonly refused_p99_us?: number;
+  /** How late an open loop itself began 99 of 100, which is part of their latency. */
+  readonly late_p99_us?: number;
 }
 
 /** A measurement with what the processes around it used. Memory is Pss in MB of 1,000,000 bytes. */
@@ -33,8 +35,11 @@ export interface Sample extends Measured {
   readonly blocked_us?: number;
   readonly busy_us?: number;
   readonly worker_mb?: number;
-  /** How long a plain page of the same worker took meanwhile, the median. */
+  /** How long plain pages of the same worker took meanwhile: the median, 99 of 100, and the slowest; and how late these 99 were begun. */
   readonly page_us?: number;
+  readonly page_p99_us?: number;
+  readonly page_max_us?: number;
+  readonly page_late_us?: number;
 }
 
 export type Figure = Exclude<keyof Sample, 'curve'>;

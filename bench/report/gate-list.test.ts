@@ -47,6 +47,15 @@ t.test('a difference, and a figure itself, with their unit', (t) => {
   t.end();
 });
 
+t.test('the worst of the turns, where none may be worse', (t) => {
+  const results = [result([30, 31, 60, 33, 34], [10, 10, 30, 10, 10])];
+  const worst = (change: Partial<GateWish>) => evaluate([{ ...GATE, of: 'worst', ...change }], results)[0]?.value;
+  t.equal(worst({ how: 'difference', must: 'at most' }), 30, 'not the slowest of one turn less that of another');
+  t.equal(worst({ how: 'difference', must: 'at least' }), 20);
+  t.equal(worst({ how: 'ratio', must: 'at least' }), 2);
+  t.end();
+});
+
 t.test('a gate that could not be measured is missed and says why', (t) => {
   const four = result([1, 1, 1, 1], [1, 1, 1, 1]);
   const five = result([1, 1, 1, 1, 1], [1, 1, 1, 1, 1]);

@@ -15,8 +15,9 @@ const gateWish = z.strictObject({
   against: z.string().optional(),
   /** Named like the fields of Sample. */
   figure: z.string(),
-  /** `ratio` and `difference` are taken in each turn, then their median. */
+  /** `ratio` and `difference` are taken in each turn, then their median; or that of the worst turn. */
   how: z.enum(['itself', 'ratio', 'difference']),
+  of: z.enum(['median', 'worst']).optional(),
   unit: z.string(),
   must: z.enum(['at least', 'at most']),
   bound: z.number(),
@@ -56,7 +57,9 @@ function measuredOf(gate: GateWish, results: readonly ExperimentResult[]): numbe
   const against = gate.how === 'itself' ? undefined : find(gate.against ?? '');
   if (run.samples.length < PAIRS_MIN)
     throw new Error(`${name} has ${run.samples.length} turns; a gate needs ${PAIRS_MIN}`);
-  return median(run.samples.map((sample, turn) => compare(gate, sample, against?.samples[turn])));
+  const values = run.samples.map((sample, turn) => compare(gate, sample, against?.samples[turn]));
+  if (gate.of !== 'worst') return median(values);
+  return gate.must === 'at most' ? Math.max(...values) : Math.min(...values);
 }
 
 function compare({ how, figure }: GateWish, sample: Sample, other: Sample | undefined): number {

@@ -45,10 +45,11 @@ latency from when the request was due, so no stall is left out; gRPC's load is m
 
 const BUSY = ' **It was busy with other things: these figures are worth little.**';
 
-const GATES_HEAD = `Each is a ratio, a difference or a CPU time within one experiment, the median of its turns; \`bench/gates.json\` has them.`;
+const GATES_HEAD = `Each is a ratio, a difference or a CPU time within one experiment, the median of its turns, or the worst where it says so; \`bench/gates.json\` has them.`;
 
 const FIGURES_HEAD = `Latencies and CPU times in microseconds, for each signature or handshake; memory in MB (Pss). *load* is the CPU time of the
-load's own process; *blocked* is what a web server's worker waits for signatures.`;
+load's own process; *blocked* is what a web server's worker waits for signatures. A *plain page* is asked for over HTTP on a connection of its
+own, at a constant rate, and counts from when it was due; how late its load began 99 of 100 of them is told beside it.`;
 
 function machineTable(machine: Readonly<Record<string, string>>): string {
   return tableOf([['', ''], ...Object.entries(machine)], 0);

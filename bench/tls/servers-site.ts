@@ -1,16 +1,14 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Load, ServersWish } from '../experiment.js';
 import type { Sample } from '../measured.js';
 import { cpuUs, pssMb } from '../path/processes.js';
-import { runLoad, type Watch, words } from '../program.js';
+import type { Watch } from '../program.js';
 import type { Site } from '../site.js';
-import { median } from '../statistics.js';
-import { fetchPages } from './plain-pages.js';
+import { visit } from './visits.js';
 
 /** A web server of one worker. */
 interface Server {
@@ -23,7 +21,6 @@ interface Server {
 
 const KINDS = ['ec 1.2', 'ec 1.3', 'rsa 1.2', 'rsa 1.3', 'plain'];
 const ROOT = join(import.meta.dirname, '../..');
-const WARMUP_SECONDS = 0.1;
 
 /** The web servers that tls/servers starts. Throws when they do not start. */
 export async function startServersSite({ token }: ServersWish): Promise<Site> {
@@ -65,12 +62,7 @@ class ServersSite implements Site {
     if (load.by !== 'handshakes' || !server) throw new Error(`${load.by} is not measured on these servers`);
     this.#takeMs(load.tokenMs ?? 0);
     const usage = new WorkerUsage(server);
-    const { version, concurrent } = load;
-    const port = server.ports[`${load.key} ${version}`];
-    const options = { port, version, concurrent, seconds, warmup: WARMUP_SECONDS };
-    const pages = load.pages ? fetchPages(server.ports.plain ?? 0) : undefined;
-    const sample = usage.with(await runHandshakes(options, usage));
-    return pages ? { ...sample, page_us: median(await pages.end()) } : sample;
+    return usage.with(await visit(server.ports, load, seconds, usage));
   }
 
   async end(): Promise<void> {
@@ -89,12 +81,6 @@ class ServersSite implements Site {
 function parseServer(worker: number, rest: readonly string[]): Server {
   const [blockedFile = '', ...ports] = rest;
   return { worker, ports: Object.fromEntries(KINDS.map((kind, i) => [kind, Number(ports[i])])), blockedFile };
-}
-
-/** Not on the first core, which is the worker's own. */
-function runHandshakes(options: Parameters<typeof words>[0], watch: Watch) {
-  const others = `1-${cpus().length - 1}`;
-  return runLoad('taskset', ['--cpu-list', others, join(ROOT, 'build/bench/handshakes'), ...words(options)], watch);
 }
 
 /** What the worker uses while handshakes are measured. */

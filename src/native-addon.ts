@@ -27,7 +27,32 @@ interface NativeAddon {
    * first microseconds are waited without sleep. With less than 0 it does not wait: -1 if nothing is there.
    */
   busyPollReceive(fd: number, into: Buffer, microseconds: number): number;
+  /**
+   * A thread for each of these sessions (as pkcs11js has handles) of a module that this process has loaded from `path` and initialised.
+   * `made` is called with what was made since it was called last, four elements for each job: its ticket, a CKR or -1 if its caller had
+   * stopped waiting, the microseconds of C_SignInit and C_Sign, and the signature if it is CKR_OK.
+   */
+  signThreadsStart(path: string, sessions: readonly Buffer[], made: (results: SignThreadResult[]) => void): SignThreads;
+  /**
+   * C_SignInit and C_Sign in whichever session is free first; jobs are begun in the order in which they come. `pss` is hashAlg, mgf and sLen; the
+   * caller waits `leftMs`. An operation that was active is ended. Throws when 64 jobs for each thread wait.
+   */
+  signThreadsSubmit(
+    threads: SignThreads,
+    ticket: number,
+    key: Buffer,
+    mechanism: number,
+    pss: readonly [number, number, number] | undefined,
+    input: Buffer,
+    leftMs: number,
+  ): void;
+  /** Ends the threads, none of which may have a job. They are not to be used again. */
+  signThreadsStop(threads: SignThreads): void;
 }
+
+/** Threads that sign, as the addon knows them. */
+export type SignThreads = object & { readonly _signThreads: never };
+export type SignThreadResult = number | Buffer | undefined;
 
 /** `src/` and `dist/` both lie in the root of the package. */
 const ADDON_FILE = fileURLToPath(new URL('../build/signet_addon.node', import.meta.url));
@@ -43,6 +68,9 @@ export const {
   duplicate,
   busyPollEvents,
   busyPollReceive,
+  signThreadsStart,
+  signThreadsSubmit,
+  signThreadsStop,
 } = loadAddon();
 
 function loadAddon(): NativeAddon {

@@ -1,8 +1,8 @@
 /*
  * What node does not offer and the service needs of the operating system: who the peer of a Unix socket is, a way to
  * open a PKCS#11 module apart from node's own OpenSSL, a process whose memory is not written to disk, a word to
- * systemd, a lock on a file, descriptors of sockets, and a look for the next message before a process sleeps
- * (busy_poll.c). src/native-addon.ts is its TypeScript face.
+ * systemd, a lock on a file, descriptors of sockets, a look for the next message before a process sleeps
+ * (busy_poll.c), and sessions that sign side by side (sign_threads.c). src/native-addon.ts is its TypeScript face.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,6 +23,7 @@
 #include <node_api.h>
 
 #include "busy_poll.h"
+#include "sign_threads.h"
 
 static napi_value throw_errno(napi_env env, const char *what) {
     char message[256];
@@ -224,7 +225,10 @@ NAPI_MODULE_INIT() {
         !export_function(env, exports, "socketPair", socket_pair) ||
         !export_function(env, exports, "duplicate", duplicate) ||
         !export_function(env, exports, "busyPollEvents", busy_poll_events) ||
-        !export_function(env, exports, "busyPollReceive", busy_poll_receive)) {
+        !export_function(env, exports, "busyPollReceive", busy_poll_receive) ||
+        !export_function(env, exports, "signThreadsStart", sign_threads_start) ||
+        !export_function(env, exports, "signThreadsSubmit", sign_threads_submit) ||
+        !export_function(env, exports, "signThreadsStop", sign_threads_stop)) {
         return NULL;
     }
     return exports;

@@ -3,11 +3,12 @@ import { createFaultyToken, type FaultyToken } from '../../test/fixtures/faulty-
 import { keepSigning, putBack, startPool } from '../../test/fixtures/pool.js';
 import { newJob } from '../../test/fixtures/sign-job.js';
 import { until } from '../../test/fixtures/until.js';
-import { type Algorithm, algorithmNamed } from '../algorithms.js';
+import { type Algorithm, algorithmNamed, algorithmsOf } from '../algorithms.js';
 import { verifies } from '../signer/verify.js';
 
 const SESSIONS = 8;
 const TOKEN_MS = 50;
+const MESSAGE = Buffer.from('a message');
 const P256 = algorithmNamed('ecdsa_secp256r1_sha256') as Algorithm;
 /** Far more than it takes, also on a busy machine. */
 const COMES_MS_MAX = 60_000;
@@ -56,6 +57,53 @@ t.test('a signer of several sessions that loses them all climbs again, and no jo
   t.same(failed, []);
   t.ok(signed > 200, `${signed} signatures`);
   t.equal(pool.signers()[0]?.restarts, 0, 'the same process');
+});
+
+t.test('every algorithm is made side by side as it is alone', async (t) => {
+  const keys = (['p256', 'p384', 'p521', 'rsa2048', 'ed25519'] as const).map((type) => ({ label: type, type }));
+  const token = createFaultyToken({ keys });
+  t.teardown(() => token.remove());
+  const { pool, keys: served } = await startPool(t, [token.tokenConfig({ sessions: SESSIONS, verify: 'always' })]);
+  const submit = putBack(pool);
+  const jobs = served.flatMap((key) =>
+    algorithmsOf(key.key).map((algorithm) => ({ key, algorithm, ...newJob(key, algorithm, MESSAGE) })),
+  );
+  for (const { job } of jobs) submit(job);
+  for (const { key, algorithm, outcome } of jobs) {
+    const how = await outcome;
+    t.ok(how.ok && verifies(key.key, algorithm, MESSAGE, false, Buffer.from(how.signature)), algorithm.name);
+  }
+  t.equal(token.counters('C_SignInit').calls, jobs.length);
+  t.equal(token.counters('C_Sign').calls, jobs.length);
+});
+
+t.test('a job whose caller has stopped waiting before a session is free is not made', async (t) => {
+  const token = faultyToken(t);
+  const { pool, key } = await startPool(t, [token.tokenConfig({ sessions: 2 })]);
+  token.order({ latencyUs: 300_000 });
+  const submit = putBack(pool);
+  const [one, two, late] = [10_000, 10_000, 100].map((timeoutMs) => newJob(key, P256, MESSAGE, { timeoutMs }));
+  for (const made of [one, two, late]) if (made) submit(made.job);
+  t.match(await late?.outcome, { ok: false, error: { code: 'deadline_exceeded' } });
+  t.match([await one?.outcome, await two?.outcome], [{ ok: true }, { ok: true }]);
+  t.equal(token.counters('C_SignInit').calls, 2);
+});
+
+t.test('a token that is busy is asked again, and an operation that was left active is ended first', async (t) => {
+  const token = faultyToken(t);
+  const { pool, key } = await startPool(t, [token.tokenConfig({ sessions: 2 })]);
+  const submit = putBack(pool);
+  for (const [fail, rv] of [
+    ['C_Sign', 'CKR_FUNCTION_FAILED'],
+    ['C_SignInit', 'CKR_OPERATION_ACTIVE'],
+  ] as const) {
+    token.order({ fail, rv, times: 2 });
+    const { job, outcome } = newJob(key, P256, MESSAGE);
+    submit(job);
+    t.match(await outcome, { ok: true }, rv);
+    t.equal(token.counters(fail).failed, 2, rv);
+  }
+  t.equal(token.counters('C_SignFinal').calls, 2);
 });
 
 t.test('one session that hangs is seen while the others go on, and costs its signer', async (t) => {

@@ -67,8 +67,6 @@ function signerEnvironment(token: TokenConfig): NodeJS.ProcessEnv {
   return {
     ...(PATH !== undefined && { PATH }),
     ...(LANG !== undefined && { LANG }),
-    // The threads in which several sessions work side by side (libuv's pool).
-    ...(token.sessions > 1 && { UV_THREADPOOL_SIZE: String(token.sessions) }),
     ...token.environment,
   };
 }

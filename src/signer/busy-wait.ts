@@ -19,7 +19,7 @@ export interface Patience {
  * The process sleeps in between: it has one session, and whatever else it could ask for would come to the same busy token.
  */
 export function whileBusy<T>(token: Token, patience: Patience, call: () => T): T {
-  const waits = new Waits(token, patience);
+  const waits = new Waits(patience, () => endOperation(token));
   for (;;) {
     try {
       return call();
@@ -29,9 +29,9 @@ export function whileBusy<T>(token: Token, patience: Patience, call: () => T): T
   }
 }
 
-/** The same where other sessions go on in between. */
-export async function whileBusyAside<T>(token: Token, patience: Patience, call: () => Promise<T>): Promise<T> {
-  const waits = new Waits(token, patience);
+/** The same where other sessions go on in between; the call itself ends an operation that was left active. */
+export async function whileBusyAside<T>(patience: Patience, call: () => Promise<T>): Promise<T> {
+  const waits = new Waits(patience, () => undefined);
   for (;;) {
     try {
       return await call();
@@ -42,14 +42,14 @@ export async function whileBusyAside<T>(token: Token, patience: Patience, call: 
 }
 
 class Waits {
-  readonly #token: Token;
   readonly #patience: Patience;
+  readonly #endOperation: () => void;
   #waitMs = WAIT_MS_MIN;
   #untilMs: number | undefined;
 
-  constructor(token: Token, patience: Patience) {
-    this.#token = token;
+  constructor(patience: Patience, endOperation: () => void) {
     this.#patience = patience;
+    this.#endOperation = endOperation;
   }
 
   /** How long to wait after this error, in milliseconds. Throws it if the call is not to be made again. */
@@ -60,7 +60,7 @@ class Waits {
     this.#untilMs ??= Math.min(deadlineMs, performance.now() + tokenBusyMs);
     const sleepMs = this.#waitMs * (0.5 + Math.random() / 2);
     if (performance.now() + sleepMs > this.#untilMs) throw error;
-    if (code === CKR_OPERATION_ACTIVE) endOperation(this.#token);
+    if (code === CKR_OPERATION_ACTIVE) this.#endOperation();
     this.#waitMs = Math.min(2 * this.#waitMs, WAIT_MS_MAX);
     return sleepMs;
   }

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import tap, { type Test, test } from 'tap';
-import { createToken } from '../../test/fixtures/softhsm-token.js';
+import { createFaultyToken } from '../../test/fixtures/faulty-token.js';
+import { createToken, type TestToken } from '../../test/fixtures/softhsm-token.js';
 import {
   decodeAnswer,
   decodeFailed,
@@ -100,6 +101,24 @@ test('jobs that come together, and those that come meanwhile, are each answered 
     answered,
     Array.from({ length: 79 }, (_, i) => i + 1),
   );
+});
+
+test('a signer of several sessions ends with its front, at once if they sign', async (t) => {
+  const slow = createFaultyToken({ keys: [{ label: 'p256', type: 'p256' }] });
+  t.teardown(() => slow.remove());
+  for (const [jobs, end] of [
+    [0, [0, null]],
+    [8, [null, 'SIGKILL']],
+  ] as const) {
+    const { child, socket, next, key } = await startReady(t, slow, { sessions: 4 });
+    slow.order({ latencyUs: 500_000 });
+    const job = (id: number) => encodeJob(id, 0x0403, true, key, Buffer.alloc(32, 1));
+    socket.write(Buffer.concat(Array.from({ length: jobs }, (_, id) => job(id + 1))));
+    if (jobs > 0) await next();
+    socket.destroy();
+    t.same(await once(child, 'exit'), end, `${jobs} jobs`);
+    slow.order({ clear: true });
+  }
 });
 
 for (const [name, change, reason, message] of [
@@ -212,17 +231,19 @@ async function logIn(
 }
 
 /** One that has logged in, and the SPKI SHA-256 of its key. */
-async function startReady(t: Test) {
-  const { socket, next } = start(t);
-  socket.write(Buffer.concat([encodeConfigure(CONFIGURATION), encodePin(PIN())]));
+async function startReady(t: Test, of: TestToken = token, changes: Partial<SignerConfiguration> = {}) {
+  const { child, socket, next } = start(t, of);
+  const { module, label: tokenLabel, pin } = of;
+  const configuration = { ...CONFIGURATION, module, tokenLabel, ...changes };
+  socket.write(Buffer.concat([encodeConfigure(configuration), encodePin(Buffer.from(pin))]));
   t.same([typeOf(await next()), typeOf(await next())], [FrameType.login, FrameType.loggedIn]);
   const spki = Buffer.from(decodeKeys(await next()).keys[0]?.spki ?? '', 'base64');
-  return { socket, next, key: createHash('sha256').update(spki).digest('hex') };
+  return { child, socket, next, key: createHash('sha256').update(spki).digest('hex') };
 }
 
 /** A signer, and what it sends, frame by frame. */
-function start(t: Test): { child: ChildProcess; socket: Socket; next(): Promise<Buffer> } {
-  const { child, fd } = spawnSigner(token.tokenConfig());
+function start(t: Test, of: TestToken = token): { child: ChildProcess; socket: Socket; next(): Promise<Buffer> } {
+  const { child, fd } = spawnSigner(of.tokenConfig());
   t.teardown(() => child.kill('SIGKILL'));
   const frames: Buffer[] = [];
   const reader = new FrameReader();

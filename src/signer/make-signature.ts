@@ -3,7 +3,7 @@ import pkcs11js from 'pkcs11js';
 import type { Algorithm, HashName } from '../algorithms.js';
 import { ecdsaDer } from './der.js';
 import { newOutput } from './output.js';
-import type { SideSession } from './side-sessions.js';
+import type { SessionThreads } from './session-threads.js';
 import type { Token } from './token.js';
 
 /** A signature as TLS carries it, and the time of C_SignInit and C_Sign together in microseconds. */
@@ -31,29 +31,27 @@ export function makeSignature(
   const begun = performance.now();
   p11.C_SignInit(session, mechanism, handle);
   const made = p11.C_Sign(session, toSign, output);
-  return asTlsCarriesIt(algorithm, made, begun);
+  const tokenUs = Math.round((performance.now() - begun) * 1000);
+  return { signature: asTlsCarriesIt(algorithm, made), tokenUs };
 }
 
-/** The same with C_Sign in a thread of its own. Rejects with what pkcs11js throws. */
+/** The same in a session of its own; undefined if none was free before the deadline. Rejects with what `ckrCodeOf` knows. */
 export async function makeSignatureAside(
-  side: SideSession,
-  handle: pkcs11js.Handle,
+  threads: SessionThreads,
+  key: pkcs11js.Handle,
   algorithm: Algorithm,
   input: Buffer,
   inputIsDigest: boolean,
-): Promise<MadeSignature> {
-  const { p11, session, output } = side;
-  side.input = tokenInput(algorithm, input, inputIsDigest);
-  const mechanism = mechanismOf(algorithm);
-  const begun = performance.now();
-  p11.C_SignInit(session, mechanism, handle);
-  const made = await p11.C_SignAsync(session, side.input, output);
-  return asTlsCarriesIt(algorithm, made, begun);
+  deadlineMs: number,
+): Promise<MadeSignature | undefined> {
+  const { mechanism } = algorithm;
+  const toSign = tokenInput(algorithm, input, inputIsDigest);
+  const made = await threads.sign({ key, mechanism, pss: pssOf(algorithm), input: toSign, deadlineMs });
+  return made && { signature: asTlsCarriesIt(algorithm, made.signature), tokenUs: made.tokenUs };
 }
 
-function asTlsCarriesIt(algorithm: Algorithm, made: Buffer, begun: number): MadeSignature {
-  const tokenUs = Math.round((performance.now() - begun) * 1000);
-  return { signature: algorithm.keyType === 'ec' ? ecdsaDer(made) : made, tokenUs };
+function asTlsCarriesIt({ keyType }: Algorithm, made: Buffer): Buffer {
+  return keyType === 'ec' ? ecdsaDer(made) : made;
 }
 
 /** What the mechanism takes: the digest, for PKCS#1 v1.5 inside its DigestInfo, for Ed25519 the message itself. */
@@ -79,20 +77,26 @@ const mechanisms = new Map<Algorithm, pkcs11js.Mechanism>();
 function mechanismOf(algorithm: Algorithm): pkcs11js.Mechanism {
   let mechanism = mechanisms.get(algorithm);
   if (!mechanism) {
-    mechanism = { mechanism: algorithm.mechanism, ...pssParameter(algorithm) };
+    const pss = pssOf(algorithm);
+    mechanism = { mechanism: algorithm.mechanism, ...(pss && { parameter: pssParameter(pss) }) };
     mechanisms.set(algorithm, mechanism);
   }
   return mechanism;
 }
 
-const PSS: Readonly<Record<HashName, { hashAlg: number; mgf: number }>> = {
-  sha256: { hashAlg: pkcs11js.CKM_SHA256, mgf: pkcs11js.CKG_MGF1_SHA256 },
-  sha384: { hashAlg: pkcs11js.CKM_SHA384, mgf: pkcs11js.CKG_MGF1_SHA384 },
-  sha512: { hashAlg: pkcs11js.CKM_SHA512, mgf: pkcs11js.CKG_MGF1_SHA512 },
+type PssNumbers = readonly [hashAlg: number, mgf: number, saltLen: number];
+
+const PSS: Readonly<Record<HashName, PssNumbers>> = {
+  sha256: [pkcs11js.CKM_SHA256, pkcs11js.CKG_MGF1_SHA256, 32],
+  sha384: [pkcs11js.CKM_SHA384, pkcs11js.CKG_MGF1_SHA384, 48],
+  sha512: [pkcs11js.CKM_SHA512, pkcs11js.CKG_MGF1_SHA512, 64],
 };
 
-function pssParameter({ padding, hash, digestBytes }: Algorithm): { parameter?: pkcs11js.IParams } {
-  if (padding !== 'pss' || hash === undefined) return {};
-  const parameter: pkcs11js.RsaPSS = { type: pkcs11js.CK_PARAMS_RSA_PSS, ...PSS[hash], saltLen: digestBytes };
-  return { parameter };
+/** The salt is as long as the digest (RFC 8446 section 4.2.3). */
+function pssOf({ padding, hash }: Algorithm): PssNumbers | undefined {
+  return padding === 'pss' && hash !== undefined ? PSS[hash] : undefined;
+}
+
+function pssParameter([hashAlg, mgf, saltLen]: PssNumbers): pkcs11js.RsaPSS {
+  return { type: pkcs11js.CK_PARAMS_RSA_PSS, hashAlg, mgf, saltLen };
 }

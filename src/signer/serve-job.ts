@@ -5,7 +5,7 @@ import { type Ckr, ckrCodeOf, ckrOf, describe, type Retires } from './ckr.js';
 import type { TokenKey } from './find-keys.js';
 import type { Footing } from './ladder.js';
 import { type MadeSignature, makeSignature, makeSignatureAside } from './make-signature.js';
-import type { SideSession } from './side-sessions.js';
+import type { SessionThreads } from './session-threads.js';
 import type { Token } from './token.js';
 import { verificationDue, verifies } from './verify.js';
 
@@ -36,10 +36,10 @@ export function serveJob(footing: Footing | undefined, rules: JobRules, job: Job
   }
 }
 
-/** The same in one of several sessions, beside others. Rejects never. */
+/** The same in one of several sessions, beside others, when one is free. Rejects never. */
 export async function serveJobAside(
   footing: Footing | undefined,
-  side: SideSession,
+  threads: SessionThreads,
   rules: JobRules,
   job: JobFrame,
 ): Promise<Served> {
@@ -47,10 +47,10 @@ export async function serveJobAside(
   if ('status' in plan) return plan;
   const { key, algorithm, patience } = plan;
   try {
-    const made = await whileBusyAside(side, patience, () =>
-      makeSignatureAside(side, key.handle, algorithm, job.input, job.inputIsDigest),
+    const made = await whileBusyAside(patience, () =>
+      makeSignatureAside(threads, key.handle, algorithm, job.input, job.inputIsDigest, job.deadlineMs),
     );
-    return judged(plan, rules, job, made);
+    return made ? judged(plan, rules, job, made) : expired();
   } catch (error) {
     return failedBy(error);
   }
@@ -79,7 +79,7 @@ function planOf(footing: Footing | undefined, { tokenBusyMs }: JobRules, job: Jo
   if (job.inputIsDigest && (algorithm.hash === undefined || job.input.length !== algorithm.digestBytes)) {
     return failed('misfit', `expected a digest of ${algorithm.digestBytes} bytes; ${job.input.length} came`);
   }
-  if (job.deadlineMs <= performance.now()) return failed('expired', 'the caller has stopped waiting');
+  if (job.deadlineMs <= performance.now()) return expired();
   return { token: footing.token, key, algorithm, patience: { tokenBusyMs, deadlineMs: job.deadlineMs } };
 }
 
@@ -96,6 +96,10 @@ function judged({ key, algorithm }: Plan, { verify }: JobRules, job: JobFrame, m
     );
   }
   return { status: 'ok', tokenUs, content: signature, retires: 'nothing' };
+}
+
+function expired(): Served {
+  return failed('expired', 'the caller has stopped waiting');
 }
 
 function failed(status: JobStatus, why: string, tokenUs = 0, retires: Retires = 'nothing'): Served {

@@ -16,13 +16,14 @@ import { Ladder } from './ladder.js';
 import { lastWords } from './last-words.js';
 import { obey } from './orders.js';
 import { type Served, serveJobAside } from './serve-job.js';
-import { closeSideSessions, openSideSessions, type SideSession } from './side-sessions.js';
-import type { OpenSession } from './token.js';
+import { SessionThreads } from './session-threads.js';
+import { closeSideSessions, openSideSessions } from './side-sessions.js';
+import type { OpenSession, Token } from './token.js';
 
 /**
  * A signer with several sessions, for a token that is slow but does many things at once, as an HSM in a network does: jobs are signed
- * side by side, each in a session of its own and in a thread of libuv's, under an event loop. Whatever concerns all sessions, such
- * as orders of the front and a session that was lost, waits until none of them signs.
+ * side by side, each in a session with a thread of its own, beside an event loop. Whatever concerns all sessions, such as orders of the
+ * front and a session that was lost, waits until none of them signs.
  *
  * Resolves when the front has closed its end: true if all went well, false if the signer had to give up, and has told the front why.
  */
@@ -37,9 +38,12 @@ class SideBySide {
   #ladder: Ladder | undefined;
   /** What the sessions were opened beside: another one means that they are gone. */
   #beside: OpenSession | undefined;
-  #sessions: SideSession[] = [];
-  #idle: SideSession[] = [];
-  readonly #jobs: Buffer[] = [];
+  #sessions: readonly Token[] = [];
+  #threads: SessionThreads | undefined;
+  /** Jobs that the threads have. */
+  #signing = 0;
+  /** Jobs that wait for orders to be obeyed. */
+  #jobs: Buffer[] = [];
   /** Things to do when no session signs. */
   readonly #orders: (() => void)[] = [];
   /** Frames of this turn of the event loop. */
@@ -84,41 +88,48 @@ class SideBySide {
 
   #work(): void {
     if (this.#failed) return;
-    if (this.#orders.length > 0 && this.#idle.length === this.#sessions.length) this.#obeyAll();
+    if (this.#orders.length > 0 && this.#signing === 0) this.#obeyAll();
     if (this.#orders.length > 0) return;
-    if (!this.#ladder?.footing) this.#refuseAll();
-    for (let frame = this.#next(); frame; frame = this.#next()) void this.#sign(this.#idle.pop() as SideSession, frame);
-  }
-
-  #next(): Buffer | undefined {
-    return this.#idle.length > 0 ? this.#jobs.shift() : undefined;
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    for (const frame of jobs) {
+      if (this.#threads) void this.#sign(this.#threads, frame);
+      else this.#refuse(frame);
+    }
   }
 
   #obeyAll(): void {
     for (let order = this.#orders.shift(); order; order = this.#orders.shift()) order();
     const token = this.#ladder?.footing?.token;
     if (token === this.#beside) return;
-    closeSideSessions(this.#sessions);
+    this.#closeSides();
     this.#beside = token;
-    this.#sessions = token ? openSideSessions(token, this.#configuration.sessions ?? 1) : [];
-    this.#idle = [...this.#sessions];
+    if (!token) return;
+    this.#sessions = openSideSessions(token, this.#configuration.sessions ?? 1);
+    this.#threads = new SessionThreads(this.#configuration.module, this.#sessions);
+  }
+
+  #closeSides(): void {
+    this.#threads?.close();
+    this.#threads = undefined;
+    closeSideSessions(this.#sessions);
+    this.#sessions = [];
   }
 
   /** While the signer is down it has nothing to wait for. */
-  #refuseAll(): void {
-    for (const frame of this.#jobs.splice(0)) {
-      const { id } = decodeJob(frame);
-      this.#answer(id, { status: 'no_session', tokenUs: 0, content: DOWN, retires: 'nothing' });
-    }
+  #refuse(frame: Buffer): void {
+    const { id } = decodeJob(frame);
+    this.#answer(id, { status: 'no_session', tokenUs: 0, content: DOWN, retires: 'nothing' });
   }
 
-  async #sign(side: SideSession, frame: Buffer): Promise<void> {
+  async #sign(threads: SessionThreads, frame: Buffer): Promise<void> {
+    this.#signing++;
     const job = decodeJob(frame);
-    const served = await serveJobAside(this.#ladder?.footing, side, this.#configuration, job);
+    const served = await serveJobAside(this.#ladder?.footing, threads, this.#configuration, job);
     const { retires, content } = served;
     this.#guarded(() => {
+      this.#signing--;
       this.#answer(job.id, served);
-      this.#idle.push(side);
       if (retires !== 'nothing') this.#order((ladder) => lose(ladder, retires, content.toString()));
       this.#work();
     });
@@ -154,10 +165,10 @@ class SideBySide {
     }
   }
 
-  /** With a session that still signs, nothing can be closed. */
+  /** With a session that still signs, nothing can be closed, and what the module does at exit would crash under its threads. */
   #close(): void {
-    if (this.#idle.length < this.#sessions.length) return;
-    closeSideSessions(this.#sessions);
+    if (this.#signing > 0) process.kill(process.pid, 'SIGKILL');
+    this.#closeSides();
     this.#ladder?.close();
   }
 }

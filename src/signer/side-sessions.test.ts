@@ -26,10 +26,8 @@ t.test('a signer has as many sessions as it is to have, or as the token has room
   t.same(numbers(1, 8), [0]);
 });
 
-t.test('each has an output of its own; the first is not closed with the others', async (t) => {
+t.test('the first is not closed with the others', async (t) => {
   const { first, closed } = moduleWith(64);
-  const sides = openSideSessions(first, 3);
-  t.equal(new Set(sides.map(({ output }) => output)).size, 3);
-  closeSideSessions(sides);
+  closeSideSessions(openSideSessions(first, 3));
   t.same(closed, [1, 2]);
 });

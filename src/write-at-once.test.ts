@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
-import { descriptorOf, writeAtOnce } from './write-at-once.js';
+import { descriptorOf, writeAtOnce, writeTogether } from './write-at-once.js';
 
 test('what is written has left when the call returns', async (t) => {
   const { near, far } = await connection(t);
@@ -23,7 +23,9 @@ test('a reader that stops and goes on gets every byte in order, also of writes t
   for (let i = 0; i < 400; i++) {
     const bytes = Buffer.alloc(4093, i);
     sent.push(bytes);
-    writeAtOnce(near, bytes);
+    // Pieces lie together in memory that the next write uses again.
+    if (i % 2 === 0) writeAtOnce(near, bytes);
+    else writeTogether(near, [bytes.subarray(0, 1), bytes.subarray(1, 2_000), bytes.subarray(2_000)]);
   }
   t.ok(near.writableLength > 0, 'the stream keeps what the kernel does not take');
   near.end();
@@ -32,6 +34,18 @@ test('a reader that stops and goes on gets every byte in order, also of writes t
   far.resume();
   await once(far, 'end');
   t.ok(Buffer.concat(got).equals(Buffer.concat(sent)));
+});
+
+test('pieces leave in one write, however long they are', async (t) => {
+  const { near, far } = await connection(t);
+  const pieces = [100_000, 3, 70_000].map((length, i) => Buffer.alloc(length, `${i}`));
+  writeTogether(near, []);
+  writeTogether(near, pieces);
+  near.end();
+  const got: Buffer[] = [];
+  far.on('data', (chunk: Buffer) => got.push(chunk));
+  await once(far, 'end');
+  t.ok(Buffer.concat(got).equals(Buffer.concat(pieces)));
 });
 
 test('what was left to the stream comes before what is written after it', async (t) => {

@@ -22,7 +22,7 @@
 
 #include <p11-kit/pkcs11.h>
 
-/* Jobs that may wait for each thread; the front hands out at most 16 (src/pool/jobs-at-signer.ts). */
+/* Jobs that may wait for each thread; the front hands out at most 32 (src/pool/jobs-at-signer.ts). */
 #define JOBS_PER_THREAD_MAX 64
 #define THREADS_MAX 1024
 /* More than any signature of ours (RSA-4096: 512), so that CKR_BUFFER_TOO_SMALL cannot leave an operation open. */

@@ -123,7 +123,7 @@ export class AuditLog implements AuditTrail {
 
   /** How many of the lines are in the file. */
   #write(pending: readonly Pending[]): number {
-    const { bytes, failure } = this.#file.append(Buffer.from(`${pending.map(({ line }) => line).join('\n')}\n`));
+    const { bytes, failure } = this.#file.append(bytesOf(`${pending.map(({ line }) => line).join('\n')}\n`));
     const written = failure === undefined ? pending.length : wholeLines(pending, bytes);
     if (failure !== undefined && this.#untold === 0)
       this.#log.error({ err: failure, file: this.#options.file }, 'the audit file cannot be written');
@@ -162,6 +162,16 @@ export class AuditLog implements AuditTrail {
     this.#published = this.#written.seq;
     this.#log.info({ audit: this.#written }, 'head of the audit chain');
   }
+}
+
+/** Reused for every write: memory that is allocated anew for each costs more than it takes to fill it. */
+const lines = Buffer.allocUnsafeSlow(64 * 1024);
+/** Of a UTF-16 code unit in UTF-8. */
+const CHARACTER_BYTES_MAX = 3;
+
+/** Valid until the next call. */
+function bytesOf(text: string): Buffer {
+  return text.length * CHARACTER_BYTES_MAX > lines.length ? Buffer.from(text) : lines.subarray(0, lines.write(text));
 }
 
 /** How many lines the first `bytes` hold. One that lacks nothing but its line feed is whole: the next write begins with that. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { writeAtOnce } from '../write-at-once.js';
+import { writeTogether } from '../write-at-once.js';
 
 /** Jobs on their way to a signer: those of one turn of the event loop leave in one write, since each write may wake the signer. */
 export class JobOutbox {
@@ -21,10 +21,9 @@ export class JobOutbox {
   }
 
   flush(): void {
-    const [first, ...others] = this.#frames;
-    if (!first) return;
+    const frames = this.#frames;
+    if (frames.length === 0) return;
     this.#frames = [];
-    if (!this.#socket.destroyed)
-      writeAtOnce(this.#socket, others.length === 0 ? first : Buffer.concat([first, ...others]));
+    if (!this.#socket.destroyed) writeTogether(this.#socket, frames);
   }
 }

@@ -14,7 +14,7 @@ t.test('a signer has room for two jobs for each of its sessions', async (t) => {
 
 t.test('of short jobs a session has as many as a millisecond of work, of long ones two', async (t) => {
   for (const [tokenUs, many] of [
-    [1, 16],
+    [1, 32],
     [120, 8],
     [400, 2],
     [1_500, 2],

@@ -7,7 +7,7 @@ const JOBS_PER_SESSION = 2;
  * many as it makes in this time, in microseconds, up to so many (docs/performance.md).
  */
 const WORK_PER_SESSION_US = 1000;
-const SHORT_JOBS_PER_SESSION_MAX = 16;
+const SHORT_JOBS_PER_SESSION_MAX = 32;
 /** Weight of the newest signature in what one is expected to take; it counts as at most so many of those before, since the odd one is delayed. */
 const NEWEST_WEIGHT = 0.05;
 const LONGER_MAX = 3;

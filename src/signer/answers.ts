@@ -2,7 +2,7 @@ import { ANSWER_FRAME_BYTES_MAX, type JobStatus, writeAnswer } from '../pool/mes
 
 /** How long an answer may wait for the next ones, in microseconds: half of the work that may lie at a session (src/pool/jobs-at-signer.ts). */
 const HOLD_US_MAX = 500;
-const ANSWERS_MAX = 16;
+const ANSWERS_MAX = 32;
 
 /** Answers to jobs that came together leave together if the token is fast enough: each write may wake the front. */
 export class Answers {

@@ -9,7 +9,7 @@ import {
   writeAnswer,
 } from '../pool/messages.js';
 import { openSocket } from '../read-in-place.js';
-import { writeAtOnce } from '../write-at-once.js';
+import { writeTogether } from '../write-at-once.js';
 import type { Retires } from './ckr.js';
 import { FRONT_FD } from './connection.js';
 import { Ladder } from './ladder.js';
@@ -149,7 +149,7 @@ class SideBySide {
   #flush(): void {
     const frames = this.#outbox;
     this.#outbox = [];
-    if (frames.length > 0) writeAtOnce(this.#socket, Buffer.concat(frames));
+    writeTogether(this.#socket, frames);
   }
 
   /** What was answered so far leaves before the last words. */

@@ -115,7 +115,9 @@ class Attempt implements SignJob, Question {
   /** As it was at first: a reload may name the client anew. */
   readonly principal: string;
   use: Use | '' = '';
-  queued = false;
+  watched: SignJob['watched'] = undefined;
+  queued: SignJob['queued'] = undefined;
+  unpaidUs = 0;
   attempts = 0;
   token = '';
   handedMs = 0;

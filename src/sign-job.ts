@@ -1,6 +1,7 @@
 import type { Algorithm } from './algorithms.js';
 import type { SignetError } from './errors.js';
 import type { PublicKey } from './public-key.js';
+import type { Place } from './row.js';
 
 /** What a message is, recognised from itself (docs/design.md, TLS-bound signing). `digest` is anything. */
 export const USES = ['tls13-server', 'tls13-client', 'tls12-server', 'tls12-client', 'csr', 'digest'] as const;
@@ -28,8 +29,11 @@ export interface SignJob {
   readonly arrivedMs: number;
   /** When the caller stops waiting, by performance.now(), in milliseconds. */
   readonly deadlineMs: number;
-  /** Whether it waits in the scheduler's queue; the scheduler sets it. */
-  queued: boolean;
+  /** Its place among the jobs whose deadlines are watched, and in the queue, while it is there; the scheduler keeps them. */
+  watched: Place | undefined;
+  queued: Place | undefined;
+  /** What it still has to pay for in the queue: its expected token time, in microseconds; the scheduler sets it. */
+  unpaidUs: number;
   /** How many signers it was handed to; the pool counts. Another signer gets it if one died. */
   attempts: number;
   /** The name of the token whose signer it was handed to last; empty before; the pool sets it. */

@@ -1,4 +1,5 @@
 import { SignetError } from '../errors.js';
+import { Row } from '../row.js';
 import type { SignJob } from '../sign-job.js';
 
 /**
@@ -6,7 +7,7 @@ import type { SignJob } from '../sign-job.js';
  * would cost more than the job's way through the front.
  */
 export class DeadlineWatch {
-  readonly #jobs = new Set<SignJob>();
+  readonly #jobs = new Row<SignJob>();
   #timer: NodeJS.Timeout | undefined;
 
   get overdueMs(): number {
@@ -17,13 +18,14 @@ export class DeadlineWatch {
   }
 
   add(job: SignJob): void {
-    this.#jobs.add(job);
+    job.watched = this.#jobs.add(job);
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
   /** To be called when a job has ended. */
   delete(job: SignJob): void {
-    this.#jobs.delete(job);
+    if (job.watched) this.#jobs.remove(job.watched);
+    job.watched = undefined;
   }
 
   /** Ends a job whose caller has stopped waiting; whether it did. */

@@ -1,3 +1,4 @@
+import { type Place, Row } from '../row.js';
 import type { SignJob } from '../sign-job.js';
 
 /**
@@ -8,10 +9,10 @@ import type { SignJob } from '../sign-job.js';
  * idling earns no credit. An RSA-4096 signature costs about 50 of P-256: counting jobs would let one principal take the token.
  */
 export class FairQueue {
-  /** The principals of whom something waits. */
+  /** As many as there are principals in the configuration. */
   readonly #flows = new Map<string, Flow>();
-  /** Clocks of those of whom nothing waits; as many as there are principals in the configuration. */
-  readonly #idleClocksUs = new Map<string, number>();
+  /** Those of whom something waits. */
+  readonly #waiting = new Row<Flow>();
   /** The clock of the flow that was served last, in microseconds of token time. */
   #clockUs = 0;
   #size = 0;
@@ -23,23 +24,23 @@ export class FairQueue {
 
   /** `costUs` is what the job is expected to cost in token time. */
   push(job: SignJob, costUs: number): void {
-    const flow = this.#flowOf(job);
-    flow.jobs.set(job, costUs);
+    const flow = this.#join(job);
+    job.queued = flow.jobs.add(job);
+    job.unpaidUs = costUs;
     flow.workUs += costUs;
-    this.#size++;
   }
 
   /** Puts a job that was taken before the other jobs of its principal. It was paid for when it was taken first. */
   unshift(job: SignJob): void {
-    this.#flowOf(job).returned.push(job);
-    this.#size++;
+    job.queued = this.#join(job).returned.add(job);
+    job.unpaidUs = 0;
   }
 
   /** The job that goes next; undefined if none waits. */
   peek(): SignJob | undefined {
     let first: Flow | undefined;
-    for (const flow of this.#flows.values()) if (!first || flow.clockUs < first.clockUs) first = flow;
-    return first && (first.returned.at(-1) ?? first.jobs.keys().next().value);
+    for (const flow of this.#waiting) if (!first || flow.clockUs < first.clockUs) first = flow;
+    return first && (first.returned.last ?? first.jobs.first);
   }
 
   /** Takes the job that `peek` showed, at a cost in microseconds of token time. */
@@ -47,34 +48,30 @@ export class FairQueue {
     const flow = this.#flows.get(job.principal);
     if (!flow) return;
     this.#clockUs = flow.clockUs;
-    if (flow.jobs.has(job)) flow.clockUs += costUs;
+    if (job.unpaidUs > 0) flow.clockUs += costUs;
     this.remove(job);
   }
 
   /** Takes a job out that ended while it waited: nothing of it stays here. */
   remove(job: SignJob): void {
     const flow = this.#flows.get(job.principal);
-    if (!flow) return;
-    const costUs = flow.jobs.get(job);
-    if (costUs !== undefined) {
-      flow.jobs.delete(job);
-      flow.workUs -= costUs;
-      this.#size--;
-    } else if (flow.returned.includes(job)) {
-      flow.returned.splice(flow.returned.indexOf(job), 1);
-      this.#size--;
-    }
-    if (flow.jobs.size + flow.returned.length > 0) return;
-    this.#flows.delete(job.principal);
-    this.#idleClocksUs.set(job.principal, flow.clockUs);
+    if (!flow || !job.queued) return;
+    (job.unpaidUs > 0 ? flow.jobs : flow.returned).remove(job.queued);
+    flow.workUs -= job.unpaidUs;
+    job.queued = undefined;
+    this.#size--;
+    if (!flow.waiting || flow.jobs.size + flow.returned.size > 0) return;
+    this.#waiting.remove(flow.waiting);
+    flow.waiting = undefined;
   }
 
   /** The token time of what goes before a new job of this cost: all of its own principal, and of each other as much as is fair. */
   workBeforeUs({ principal }: SignJob, costUs: number): number {
-    const ownUs = this.#flows.get(principal)?.workUs ?? 0;
+    const own = this.#flows.get(principal);
+    const ownUs = own?.workUs ?? 0;
     let beforeUs = ownUs;
-    for (const [name, { workUs }] of this.#flows) {
-      if (name !== principal) beforeUs += Math.min(workUs, ownUs + costUs);
+    for (const flow of this.#waiting) {
+      if (flow !== own) beforeUs += Math.min(flow.workUs, ownUs + costUs);
     }
     return beforeUs;
   }
@@ -84,34 +81,41 @@ export class FairQueue {
     return this.#flows.get(principal)?.jobs.size ?? 0;
   }
 
-  /** Of the principal of whom most jobs wait: how many, and which of them came last, which takes a walk over all of them. */
-  longest(): { readonly size: number; last(): SignJob | undefined } | undefined {
+  /** Of the principal of whom most jobs wait: how many, and which of them came last. */
+  longest(): { readonly size: number; readonly last: SignJob | undefined } | undefined {
     let longest: Flow | undefined;
-    for (const flow of this.#flows.values()) if (flow.jobs.size > (longest?.jobs.size ?? 0)) longest = flow;
-    if (!longest) return undefined;
-    const { jobs } = longest;
-    return { size: jobs.size, last: () => [...jobs.keys()].at(-1) };
+    for (const flow of this.#waiting) if (flow.jobs.size > (longest?.jobs.size ?? 0)) longest = flow;
+    return longest && { size: longest.jobs.size, last: longest.jobs.last };
   }
 
-  #flowOf({ principal }: SignJob): Flow {
-    let flow = this.#flows.get(principal);
-    if (!flow) {
-      const clockUs = Math.max(this.#idleClocksUs.get(principal) ?? 0, this.#clockUs);
-      flow = { jobs: new Map(), returned: [], clockUs, workUs: 0 };
-      this.#idleClocksUs.delete(principal);
-      this.#flows.set(principal, flow);
+  /** The flow of a principal of whom one more waits now. */
+  #join({ principal }: SignJob): Flow {
+    const flow = this.#flows.get(principal) ?? this.#newFlow(principal);
+    if (!flow.waiting) {
+      flow.clockUs = Math.max(flow.clockUs, this.#clockUs);
+      flow.workUs = 0;
+      flow.waiting = this.#waiting.add(flow);
     }
+    this.#size++;
+    return flow;
+  }
+
+  #newFlow(principal: string): Flow {
+    const flow: Flow = { jobs: new Row(), returned: new Row(), clockUs: 0, workUs: 0, waiting: undefined };
+    this.#flows.set(principal, flow);
     return flow;
   }
 }
 
 /** What waits of one principal. */
 interface Flow {
-  /** With what each was expected to cost, in the order in which they came. A map: a job in the middle can end. */
-  readonly jobs: Map<SignJob, number>;
+  /** In the order in which they came. */
+  readonly jobs: Row<SignJob>;
   /** Came back from a signer that died; the last one goes first. */
-  readonly returned: SignJob[];
+  readonly returned: Row<SignJob>;
   clockUs: number;
   /** What `jobs` are expected to cost together. */
   workUs: number;
+  /** Its place among those of whom something waits. */
+  waiting: Place | undefined;
 }

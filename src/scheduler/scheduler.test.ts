@@ -1,4 +1,5 @@
 import t from 'tap';
+import { oldSpaceGrowth } from '../../test/fixtures/old-space.js';
 import { algorithmNamed } from '../algorithms.js';
 import type { Pool, SignerView } from '../pool/pool.js';
 import type { PublicKey } from '../public-key.js';
@@ -238,6 +239,24 @@ t.test('idle resolves when the last job has ended, or when its time is over', as
   t.equal(scheduler.unfinished, 0);
 });
 
+t.test('jobs that have waited and ended do not grow old', async (t) => {
+  const { pool, scheduler } = bench(0);
+  const first = jobOf(scheduler, '0');
+  scheduler.submit(first);
+  const jobs: TestJob[] = [first];
+  const grownMiB = oldSpaceGrowth((thing, n) => {
+    const job = Object.assign(jobOf(scheduler, `${n % 3}`), { thing });
+    allJobs.pop();
+    scheduler.submit(job);
+    jobs.push(job);
+    if (jobs.length > 100) jobs.shift()?.finish(OK);
+    if (n % 2 === 0) pool.free();
+    pool.handed.length = 0;
+  });
+  for (const job of jobs) job.finish(OK);
+  t.ok(grownMiB < 8, `${grownMiB.toFixed(1)} MiB`);
+});
+
 t.teardown(() => {
   for (const job of allJobs) job.finish(OK);
 });
@@ -266,7 +285,9 @@ function jobOf(scheduler: Scheduler, principal: string, timeoutMs = 60_000, cost
     inputIsDigest: false,
     arrivedMs,
     deadlineMs: arrivedMs + timeoutMs,
-    queued: false,
+    watched: undefined,
+    queued: undefined,
+    unpaidUs: 0,
     attempts: 0,
     token: '',
     handedMs: 0,

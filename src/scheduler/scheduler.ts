@@ -48,13 +48,14 @@ export class Scheduler {
    */
   submit(job: SignJob): void {
     this.#unfinished++;
-    this.#watch.add(job);
     const home = this.#homeOf(job);
-    if (home.queue.size === 0 && this.#pool.offer(job)) return;
-    const refusal = this.#whyNot(job, home);
-    if (refusal) return job.finish(overloaded(job, refusal));
-    home.queue.push(job, this.#tokenTime.expectUs(job));
-    this.#queue(job);
+    if (home.queue.size > 0 || !this.#pool.offer(job)) {
+      const refusal = this.#whyNot(job, home);
+      if (refusal) return job.finish(overloaded(job, refusal));
+      home.queue.push(job, this.#tokenTime.expectUs(job));
+      this.#queued++;
+    }
+    if (!job.finished) this.#watch.add(job);
   }
 
   /** `tokenUs` is 0 if no token worked on the job. */
@@ -63,7 +64,7 @@ export class Scheduler {
     this.#unfinished--;
     if (job.queued) {
       this.#homeOf(job).queue.remove(job);
-      this.#unqueue(job);
+      this.#queued--;
     }
     if (tokenUs > 0) this.#tokenTime.learn(job, tokenUs);
     if (this.#unfinished === 0) this.#onIdle();
@@ -109,24 +110,14 @@ export class Scheduler {
   #take(job: SignJob, { queue, pace, tokens }: Home, nowMs: number): void {
     const costUs = this.#tokenTime.expectUs(job);
     queue.take(job, costUs);
-    this.#unqueue(job);
+    this.#queued--;
     pace.handed(costUs, Math.max(1, this.#pool.readySessions(tokens)), nowMs);
   }
 
   #putBack(job: SignJob): void {
     if (job.finished || this.#pool.offer(job)) return;
     this.#homeOf(job).queue.unshift(job);
-    this.#queue(job);
-  }
-
-  #queue(job: SignJob): void {
-    job.queued = true;
     this.#queued++;
-  }
-
-  #unqueue(job: SignJob): void {
-    job.queued = false;
-    this.#queued--;
   }
 
   #whyNot(job: SignJob, home: Home): string | undefined {
@@ -152,7 +143,7 @@ export class Scheduler {
       const candidate = queue.longest();
       if (candidate && candidate.size > (longest?.size ?? mine)) longest = candidate;
     }
-    const last = longest?.last();
+    const last = longest?.last;
     if (!last) return false;
     last.finish(overloaded(last, `${this.#queueJobsMax} requests wait, most of them yours`));
     return true;

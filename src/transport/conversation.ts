@@ -1,7 +1,8 @@
 import { type SignetError, WIRE_CODE } from '../errors.js';
 import type { Hello, SignRequest, SignStreamRequest, SignStreamResponse } from '../gen/signet/v1/sign.js';
 import type { Outcome } from '../sign-job.js';
-import type { Cancel, Client, Signing, TraceParent } from '../signing.js';
+import type { Client, Signing, TraceParent } from '../signing.js';
+import { InFlight } from './in-flight.js';
 
 /**
  * What both carriers of the envelope (sign.proto) have in common: the socket transport and the gRPC stream.
@@ -51,7 +52,7 @@ export class Conversation {
   readonly #limits: ConversationLimits;
   readonly #load: Load;
   readonly #parent: TraceParent | undefined;
-  readonly #inFlight = new Map<number, Cancel>();
+  readonly #inFlight = new InFlight();
   #state: ConversationState = 'opening';
   #leftMs = 0;
   #agent = '';
@@ -135,10 +136,8 @@ export class Conversation {
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    const cancels = [...this.#inFlight.values()];
     this.#load.inFlight -= this.#inFlight.size;
-    this.#inFlight.clear();
-    for (const cancel of cancels) cancel();
+    for (const cancel of this.#inFlight.takeAll()) cancel();
   }
 
   #sign(id: number, request: SignRequest): boolean {
@@ -157,7 +156,7 @@ export class Conversation {
       return this.#refuse(id, 'unavailable', 'the service said GoAway on this connection; open a new one');
     }
     this.#load.inFlight++;
-    this.#inFlight.set(
+    this.#inFlight.add(
       id,
       this.#signing.sign(this.client, request, (outcome) => this.#answer(id, outcome), this.#parent),
     );

@@ -33,7 +33,6 @@ site_make() {
 site_steps() {
   local dir=$1
   "$root/bin/signet" init "$dir" &&
-    { grep -q '^audit:' "$dir/signet.yaml" || printf '\naudit:\n  file: audit.log\n' >>"$dir/signet.yaml"; } &&
     signet "$dir" keys generate --type p256 --label ca &&
     signet "$dir" keys generate --type p256 --label www-ec &&
     signet "$dir" keys generate --type rsa2048 --label www-rsa &&

@@ -50,6 +50,10 @@ catalogue_file: run/catalogue
 # What must last across restarts, such as which keys are disabled.
 state_dir: state
 
+# A line for every attempt, chained by hashes: "signet audit tail" shows the last, "signet audit verify" follows the chain.
+audit:
+  file: audit.log
+
 # Who the callers are. The first that matches counts; whom none matches is refused everything.
 principals:
   - name: web

@@ -50,6 +50,13 @@ t.test('a signature of each kind of key is made over gRPC and verifies', async (
   }
 });
 
+t.test('every attempt stands in the audit file of init, and its chain holds', async (t) => {
+  const lines = (await folder.run(['audit', 'tail', '--json'])).stdout.toString().trim().split('\n');
+  const attempts = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === undefined);
+  t.match(attempts.slice(-3), [{ label: 'p256' }, { label: 'rsa2048' }, { label: 'ed25519', outcome: 'ok' }]);
+  t.match(await folder.run(['audit', 'verify']), { code: 0 });
+});
+
 t.test('a digest, and a message too long for the wire, are signed as the message itself is', async (t) => {
   const long = Buffer.alloc(20_000, 'x');
   const digest = createHash('sha256').update(long).digest();

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { oldSpaceGrowth } from '../../test/fixtures/old-space.js';
 import type { SignJob } from '../sign-job.js';
 import { JobsAtSigner } from './jobs-at-signer.js';
 
@@ -7,7 +8,7 @@ const job = (name: string) => ({ principal: name }) as SignJob;
 t.test('a signer has room for two jobs for each of its sessions', async (t) => {
   for (const sessions of [1, 3]) {
     const jobs = new JobsAtSigner(sessions);
-    for (let id = 1; jobs.hasRoom; id++) jobs.add(id, job(`${id}`));
+    while (jobs.hasRoom) jobs.add(job('any'));
     t.equal(jobs.size, 2 * sessions);
   }
 });
@@ -21,7 +22,7 @@ t.test('of short jobs a session has as many as a millisecond of work, of long on
   ] as const) {
     const jobs = new JobsAtSigner(1);
     for (let i = 0; i < 200; i++) jobs.learn(tokenUs);
-    for (let id = 1; jobs.hasRoom; id++) jobs.add(id, job(`${id}`));
+    while (jobs.hasRoom) jobs.add(job('any'));
     t.equal(jobs.size, many, `${tokenUs} us`);
   }
 });
@@ -30,45 +31,70 @@ t.test('one signature that was delayed does not make short jobs long', async (t)
   const jobs = new JobsAtSigner(1);
   for (let i = 0; i < 200; i++) jobs.learn(120);
   jobs.learn(50_000);
-  for (let id = 1; jobs.hasRoom; id++) jobs.add(id, job(`${id}`));
+  while (jobs.hasRoom) jobs.add(job('any'));
   t.equal(jobs.size, 7);
 });
 
 t.test('a session that hangs is seen though the others go on', async (t) => {
   const jobs = new JobsAtSigner(2);
-  jobs.add(1, job('hangs'));
+  const hangs = jobs.add(job('hangs'));
   const begunMs = jobs.oldestBegunMs;
-  for (let id = 2; id < 20; id++) {
-    jobs.add(id, job('short'));
-    jobs.add(id + 100, job('behind it'));
-    t.equal(jobs.take(id)?.principal, 'short');
-    t.equal(jobs.take(id + 100)?.principal, 'behind it');
+  for (let n = 0; n < 20; n++) {
+    const [short, behind] = [jobs.add(job('short')), jobs.add(job('behind it'))];
+    t.equal(jobs.take(short)?.principal, 'short');
+    t.equal(jobs.take(behind)?.principal, 'behind it');
     t.equal(jobs.oldestBegunMs, begunMs);
   }
-  t.equal(jobs.take(1)?.principal, 'hangs');
+  t.equal(jobs.take(hangs)?.principal, 'hangs');
   t.equal(jobs.oldestBegunMs, undefined);
 });
 
 t.test('the time of a job begins when a session is free for it, not when it was handed over', async (t) => {
   const jobs = new JobsAtSigner(1);
-  jobs.add(1, job('first'));
-  jobs.add(2, job('second'));
+  const first = jobs.add(job('first'));
+  const second = jobs.add(job('second'));
   await new Promise((resolve) => setTimeout(resolve, 20));
   const nowMs = performance.now();
-  jobs.take(1);
+  jobs.take(first);
   t.ok((jobs.oldestBegunMs ?? 0) >= nowMs);
-  t.equal(jobs.take(7), undefined);
-  t.match(jobs.takeAll(false), { suspects: [{ principal: 'second' }], bystanders: [] });
+  t.equal(jobs.take(first), undefined);
+  t.equal(jobs.size, 1);
+  t.equal(jobs.take(second)?.principal, 'second');
   t.equal(jobs.size, 0);
+});
+
+t.test('one that was answered before it was begun is behind no more', async (t) => {
+  const jobs = new JobsAtSigner(1);
+  const [first, expired, last] = ['first', 'expired', 'last'].map((name) => jobs.add(job(name))) as [
+    number,
+    number,
+    number,
+  ];
+  t.equal(jobs.take(expired)?.principal, 'expired');
+  jobs.take(first);
+  t.match(jobs.leave(false), { suspects: [{ principal: 'last' }], bystanders: [] });
+  t.equal(jobs.take(last)?.principal, 'last');
 });
 
 t.test('of what a signer leaves, only what it worked on can be why it ended', async (t) => {
   const jobs = new JobsAtSigner(2);
-  for (const [at, name] of ['worked on', 'worked on', 'behind'].entries()) jobs.add(at, job(name));
-  t.match(jobs.takeAll(false), {
-    suspects: [{ principal: 'worked on' }, { principal: 'worked on' }],
+  for (const name of ['worked on', 'worked on too', 'behind']) jobs.add(job(name));
+  t.match(jobs.leave(false), {
+    suspects: [{ principal: 'worked on' }, { principal: 'worked on too' }],
     bystanders: [{ principal: 'behind' }],
   });
-  jobs.add(1, job('worked on'));
-  t.match(jobs.takeAll(true), { suspects: [], bystanders: [{ principal: 'worked on' }] });
+  t.match(jobs.leave(true), {
+    suspects: [],
+    bystanders: [{ principal: 'worked on' }, { principal: 'worked on too' }, { principal: 'behind' }],
+  });
+});
+
+t.test('no job that was answered is kept', async (t) => {
+  const jobs = new JobsAtSigner(4);
+  const ids: number[] = [];
+  const grownMiB = oldSpaceGrowth((thing, n) => {
+    if (n >= 100) jobs.take(ids[n % 100] as number);
+    ids[n % 100] = jobs.add(thing as SignJob);
+  });
+  t.ok(grownMiB < 4, `${grownMiB.toFixed(1)} MiB`);
 });

@@ -1,4 +1,6 @@
+import { type Place, Row } from '../row.js';
 import type { SignJob } from '../sign-job.js';
+import { Slots } from '../slots.js';
 
 /** One that a session works on and one that waits for it, so that the token is never idle and little is lost with a signer. */
 const JOBS_PER_SESSION = 2;
@@ -14,6 +16,8 @@ const LONGER_MAX = 3;
 
 interface Entry {
   readonly job: SignJob;
+  /** Among those that are begun, or those behind them. */
+  place: Place | undefined;
   /** By performance.now(), in milliseconds; undefined while no session is free for it. */
   begunMs: number | undefined;
 }
@@ -29,9 +33,9 @@ export interface Orphans {
 /** The jobs that lie at a signer. It begins them in the order in which they were handed to it, as many at once as it has sessions. */
 export class JobsAtSigner {
   readonly #sessions: number;
-  readonly #entries = new Map<number, Entry>();
-  /** Those that are not begun. */
-  readonly #behind = new Set<Entry>();
+  readonly #entries = new Slots<Entry>();
+  readonly #begun = new Row<Entry>();
+  readonly #behind = new Row<Entry>();
   /** What a job takes the token, in microseconds; none was made yet. */
   #jobUs = Number.POSITIVE_INFINITY;
 
@@ -40,11 +44,11 @@ export class JobsAtSigner {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#begun.size + this.#behind.size;
   }
 
   get hasRoom(): boolean {
-    const { size } = this.#entries;
+    const { size } = this;
     if (size < JOBS_PER_SESSION * this.#sessions) return true;
     if (size >= SHORT_JOBS_PER_SESSION_MAX * this.#sessions) return false;
     return (size + 1) * this.#jobUs <= WORK_PER_SESSION_US * this.#sessions;
@@ -56,41 +60,47 @@ export class JobsAtSigner {
     this.#jobUs = before + NEWEST_WEIGHT * (Math.min(tokenUs, LONGER_MAX * before) - before);
   }
 
-  add(id: number, job: SignJob): void {
-    const entry: Entry = { job, begunMs: undefined };
-    if (this.#entries.size - this.#behind.size < this.#sessions) entry.begunMs = performance.now();
-    else this.#behind.add(entry);
-    this.#entries.set(id, entry);
+  /** Gives the id under which it is answered. */
+  add(job: SignJob): number {
+    const entry: Entry = { job, place: undefined, begunMs: undefined };
+    if (this.#begun.size < this.#sessions) this.#begin(entry);
+    else entry.place = this.#behind.add(entry);
+    return this.#entries.add(entry);
   }
 
   /** Takes out a job that was answered: its session goes on to the next. Undefined if there is none of this id. */
   take(id: number): SignJob | undefined {
-    const entry = this.#entries.get(id);
+    const entry = this.#entries.take(id);
     if (!entry) return undefined;
-    this.#entries.delete(id);
-    if (this.#behind.delete(entry)) return entry.job;
-    for (const next of this.#behind) {
-      next.begunMs = performance.now();
-      this.#behind.delete(next);
-      break;
+    if (entry.begunMs === undefined) this.#behind.remove(entry.place as Place);
+    else {
+      this.#begun.remove(entry.place as Place);
+      this.#beginNext();
     }
     return entry.job;
   }
 
   /** Since when the longest of them has been worked on, by performance.now(); undefined if none is. */
   get oldestBegunMs(): number | undefined {
-    for (const { begunMs } of this.#entries.values()) return begunMs;
-    return undefined;
+    return this.#begun.first?.begunMs;
   }
 
-  /** All of them; none is left. `blameless`: the signer was ended by something that no job can have done. */
-  takeAll(blameless: boolean): Orphans {
-    const suspects: SignJob[] = [];
-    const bystanders: SignJob[] = [];
-    for (const entry of this.#entries.values())
-      (blameless || this.#behind.has(entry) ? bystanders : suspects).push(entry.job);
-    this.#entries.clear();
-    this.#behind.clear();
-    return { suspects, bystanders };
+  /** All of them, at the end. `blameless`: the signer was ended by something that no job can have done. */
+  leave(blameless: boolean): Orphans {
+    const begun = [...this.#begun].map(({ job }) => job);
+    const behind = [...this.#behind].map(({ job }) => job);
+    return blameless ? { suspects: [], bystanders: [...begun, ...behind] } : { suspects: begun, bystanders: behind };
+  }
+
+  #beginNext(): void {
+    const next = this.#behind.first;
+    if (!next) return;
+    this.#behind.remove(next.place as Place);
+    this.#begin(next);
+  }
+
+  #begin(entry: Entry): void {
+    entry.begunMs = performance.now();
+    entry.place = this.#begun.add(entry);
   }
 }

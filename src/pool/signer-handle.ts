@@ -79,7 +79,7 @@ export class SignerHandle {
   readonly #outbox: JobOutbox;
   #state: SignerState = 'starting';
   #keys: ReadonlySet<string> = new Set();
-  #nextId = 1;
+  #refreshId = 1;
   #watch: NodeJS.Timeout | undefined;
   #climbWatch: NodeJS.Timeout | undefined;
   /** Whether it is on its way to be ready, and will tell how that ended. */
@@ -156,8 +156,7 @@ export class SignerHandle {
   /** Hands it a job; the caller has asked `hasRoomFor`. */
   hand(job: SignJob): void {
     job.token = this.token;
-    const id = this.#takeId();
-    this.#jobs.add(id, job);
+    const id = this.#jobs.add(job);
     this.#watch ??= setTimeout(() => this.#checkHang(), this.#hangMs);
     const { algorithm, inputIsDigest, key, input, deadlineMs } = job;
     const frame = encodeJob(id, algorithm.scheme, inputIsDigest, key.spkiSha256, input, deadlineMs);
@@ -177,7 +176,7 @@ export class SignerHandle {
   /** Lets it look for its keys again. Resolves when it has answered, ended, or not answered in time. */
   async refresh(): Promise<void> {
     if (this.#state !== 'ready') return;
-    const id = this.#takeId();
+    const id = this.#refreshId++;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, REFRESH_MS_MAX);
       this.#refreshes.set(id, () => {
@@ -367,16 +366,10 @@ export class SignerHandle {
     const { reason, message } = this.#failure ?? { reason: 'died' as const, message: 'closed its connection' };
     // The operator or the kernel killed it, and perhaps others at the same time.
     const fromOutside = reason === 'died' && this.#child.signalCode === 'SIGKILL';
-    this.#listener.onEnd(reason, message, this.#jobs.takeAll(fromOutside));
+    this.#listener.onEnd(reason, message, this.#jobs.leave(fromOutside));
   }
 
   #endRefreshes(): void {
     for (const resolve of this.#refreshes.values()) resolve();
-  }
-
-  #takeId(): number {
-    const id = this.#nextId;
-    this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
-    return id;
   }
 }

@@ -6,6 +6,7 @@ import {
   signThreadsStop,
   signThreadsSubmit,
 } from '../native-addon.js';
+import { Slots } from '../slots.js';
 import { ckrOf } from './ckr.js';
 import type { Token } from './token.js';
 
@@ -49,8 +50,7 @@ const EXPIRED = -1;
 /** A thread for each of some sessions (native/addon/sign_threads.c): jobs are begun in the order in which they come, in whichever is free first. */
 export class SessionThreads {
   readonly #threads: SignThreads;
-  readonly #waiting = new Map<number, Waiting>();
-  #ticket = 0;
+  readonly #waiting = new Slots<Waiting>();
 
   /** The module at this path has been loaded and initialised, and the sessions are open. Throws when there are no threads left. */
   constructor(module: string, sessions: readonly Token[]) {
@@ -60,11 +60,14 @@ export class SessionThreads {
 
   /** Resolves with undefined if the caller had stopped waiting before a session was free. Rejects with what `ckrCodeOf` knows. */
   sign({ key, mechanism, pss, input, deadlineMs }: ThreadJob): Promise<MadeInThread | undefined> {
-    const ticket = this.#ticket;
-    this.#ticket = (ticket + 1) >>> 0;
     return new Promise((resolve, reject) => {
-      signThreadsSubmit(this.#threads, ticket, key, mechanism, pss, input, deadlineMs - performance.now());
-      this.#waiting.set(ticket, { resolve, reject });
+      const ticket = this.#waiting.add({ resolve, reject });
+      try {
+        signThreadsSubmit(this.#threads, ticket, key, mechanism, pss, input, deadlineMs - performance.now());
+      } catch (thrown) {
+        this.#waiting.take(ticket);
+        throw thrown;
+      }
     });
   }
 
@@ -76,8 +79,7 @@ export class SessionThreads {
   #made(results: readonly SignThreadResult[]): void {
     for (let at = 0; at < results.length; at += RESULT_MEMBERS) {
       const [ticket, outcome, tokenUs, signature] = results.slice(at, at + RESULT_MEMBERS);
-      const waiting = this.#waiting.get(ticket as number);
-      this.#waiting.delete(ticket as number);
+      const waiting = this.#waiting.take(ticket as number);
       if (outcome === CKR_OK) waiting?.resolve({ signature: signature as Buffer, tokenUs: tokenUs as number });
       else if (outcome === EXPIRED) waiting?.resolve(undefined);
       else waiting?.reject(new CkrError(outcome as number));

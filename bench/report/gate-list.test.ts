@@ -73,9 +73,13 @@ t.test('a gate that could not be measured is missed and says why', (t) => {
   t.end();
 });
 
-t.test('every gate of gates.json names runs that both lengths measure often enough', (t) => {
+/** Takes longer than a quick run has time for. */
+const FULL_ONLY = ['plain-pages'];
+
+t.test('every gate of gates.json names runs that are measured often enough', (t) => {
   for (const length of ['full', 'quick'] as const)
     for (const { what, experiment, run, against, how } of readGates()) {
+      if (length === 'quick' && FULL_ONLY.includes(experiment)) continue;
       const measured = experiments(length).find(({ name }) => name === experiment);
       const runs = measured?.runs.map(({ name }) => name) ?? [];
       t.ok(runs.includes(run), `${length}, ${what}: ${run}`);

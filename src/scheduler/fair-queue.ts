@@ -26,8 +26,9 @@ export class FairQueue {
   push(job: SignJob, costUs: number): void {
     const flow = this.#join(job);
     job.queued = flow.jobs.add(job);
-    job.unpaidUs = costUs;
-    flow.workUs += costUs;
+    // Never 0: that is how one that came back is known.
+    job.unpaidUs = Math.max(1, costUs);
+    flow.workUs += job.unpaidUs;
   }
 
   /** Puts a job that was taken before the other jobs of its principal. It was paid for when it was taken first. */

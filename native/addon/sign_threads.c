@@ -130,6 +130,9 @@ static void make(CK_FUNCTION_LIST *module, CK_SESSION_HANDLE session, struct job
     if (rv == CKR_OK) {
         job->signature_length = sizeof job->signature;
         rv = module->C_Sign(session, job->input, job->input_length, job->signature, &job->signature_length);
+        /* A module that says so has written past the end, or lies. */
+        if (rv == CKR_OK && job->signature_length > sizeof job->signature)
+            rv = CKR_GENERAL_ERROR;
     }
     job->outcome = (int64_t)rv;
     job->took_ns = now_ns() - begun_ns;

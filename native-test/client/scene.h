@@ -44,7 +44,11 @@ void assert_reason(const signet_sign_result *result, const char *part);
 void assert_signature_of(const signet_sign_result *result, const char *message);
 
 uint64_t monotonic_ms(void);
-unsigned open_descriptors(void);
+/*
+ * The descriptors of this process while no fake service runs: it is stopped, and started anew. Counted while it runs, a
+ * connection that it has yet to accept, or to close, would be one more or one less.
+ */
+unsigned descriptors_of_the_client(scene *scene);
 /* Polls until the condition holds; fails the test after PATIENCE_MS. */
 #define WAIT_FOR(condition)                                                                                            \
     do {                                                                                                               \

@@ -12,6 +12,7 @@ import { folder } from './fixtures/grpc-transport.js';
 import { type RunningService, startService } from './fixtures/running-service.js';
 import { createToken } from './fixtures/softhsm-token.js';
 import { type SteadyLoad, steadyLoad } from './fixtures/steady-load.js';
+import { until } from './fixtures/until.js';
 import { recordGoal } from './reliability/measured-goal.js';
 import { tls13 } from './tls-messages.js';
 
@@ -54,6 +55,8 @@ t.test('F10: certificate and authority are rotated under load and no call fails'
     t.same((await reload()).problems, []);
     await load.more(CALLS);
     site.client = next.client;
+    // Whoever began with the old one has a connection, or an answer, before its authority goes.
+    await until(() => !site.callingWith.includes(old.client));
     await load.more(CALLS);
     trust(readFileSync(next.caFile));
     t.same((await reload()).problems, []);
@@ -108,15 +111,22 @@ async function startSite(t: Test) {
   const staying = [connect(old.client), connect(old.client)];
   const site = {
     client: old.client,
+    /** What the callers that connect for every call use just now. */
+    callingWith: [] as CertificateFiles[],
     callOnce: (client: CertificateFiles, caFile?: string) => once(connect(client, caFile)),
+  };
+  const connecting = async () => {
+    const { client } = site;
+    site.callingWith.push(client);
+    await site.callOnce(client).finally(() => site.callingWith.splice(site.callingWith.indexOf(client), 1));
   };
   t.teardown(() => {
     for (const client of staying) client.close();
   });
   const load: SteadyLoad = steadyLoad([
     ...staying.map((client) => () => sign(client)),
-    () => site.callOnce(site.client),
-    () => site.callOnce(site.client),
+    connecting,
+    connecting,
   ]);
   const admin = grpcClient(t, AdminServiceClient, service.adminAddress);
   const reload = () => unary<{ problems: string[] }>((...call) => admin.reload({}, ...call));

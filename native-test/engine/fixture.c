@@ -93,7 +93,7 @@ int close_engine(void **state) {
     }
     engine = NULL;
     unsetenv("SIGNET_FAKE_FAIL");
-    unsetenv("SIGNET_FAKE_DELAY_MS");
+    unsetenv("SIGNET_FAKE_GATE");
     unlink(in_folder("log"));
     ERR_clear_error();
     return 0;

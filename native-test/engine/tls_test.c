@@ -4,14 +4,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define JOBS 8
-/* How long the fake client takes for a signature. */
-#define DELAY_MS "500"
-/* So many jobs at least are under way at once; a thread that gets no CPU for the delay finds its signature made. */
-#define TOGETHER_MIN (JOBS / 2)
 #define PATIENCE_MS 60000
 
 typedef struct {
@@ -158,7 +157,8 @@ static int step(running *one) {
     }
 }
 
-static void run_all(running *all) {
+/* No signature is made before all jobs wait for theirs. */
+static void run_all(running *all, int gate) {
     struct pollfd fds[JOBS];
     int left = 0;
 
@@ -166,7 +166,8 @@ static void run_all(running *all) {
         fds[i] = (struct pollfd){.fd = step(&all[i]), .events = POLLIN};
         left += fds[i].fd >= 0;
     }
-    assert_true(left >= TOGETHER_MIN);
+    assert_int_equal(left, JOBS);
+    assert_int_equal(eventfd_write(gate, JOBS), 0);
     while (left > 0) {
         assert_true(poll(fds, JOBS, PATIENCE_MS) > 0);
         for (int i = 0; i < JOBS; i++)
@@ -177,14 +178,17 @@ static void run_all(running *all) {
 
 static void signatures_of_one_thread_overlap(void **state) {
     running all[JOBS] = {0};
+    int gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
+    char text[16];
 
     (void)state;
-    setenv("SIGNET_FAKE_DELAY_MS", DELAY_MS, 1);
+    snprintf(text, sizeof text, "%d", gate);
+    setenv("SIGNET_FAKE_GATE", text, 1);
     for (int i = 0; i < JOBS; i++) {
         all[i].key = load_key(P256_KEY);
         all[i].wait = ASYNC_WAIT_CTX_new();
     }
-    run_all(all);
+    run_all(all, gate);
     for (int i = 0; i < JOBS; i++) {
         assert_true(all[i].finished && all[i].ok);
         assert_true(is_right(P256_KEY, 0, "asynchronous", 12, all[i].made, all[i].len));
@@ -192,6 +196,7 @@ static void signatures_of_one_thread_overlap(void **state) {
         EVP_PKEY_free(all[i].key);
     }
     ASYNC_cleanup_thread();
+    close(gate);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_engine, close_engine)

@@ -5,18 +5,19 @@
 #include <openssl/async.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #define JOBS 16
-/* How long the fake client takes for a signature; SIGNET_TEST_DELAY_MS is for slow machines and valgrind. */
-#define DELAY_MS_DEFAULT "100"
-/* All jobs together take less than this many delays; one after the other they would take JOBS. */
-#define DELAYS_TOGETHER_MAX 11
+/* How long the fake client takes for a signature once it may sign. */
+#define DELAY_MS 100
 #define PATIENCE_MS 60000
 
-static long delay_ms;
+/* The fake client waits here before each signature (SIGNET_FAKE_GATE): until then every job is paused, however slow. */
+static int gate;
 
 typedef struct {
     EVP_PKEY *key;
@@ -48,6 +49,10 @@ static int count_descriptors(void) {
         count++;
     closedir(folder);
     return count;
+}
+
+static void let_sign(unsigned signatures) {
+    assert_int_equal(eventfd_write(gate, signatures), 0);
 }
 
 static int sign_in_job(void *work_in) {
@@ -111,14 +116,13 @@ static int poll_and_step(running *all, int count) {
 
 static void jobs_on_one_thread_overlap(void **state) {
     running all[JOBS];
-    long started = now_ms();
 
     (void)state;
     for (int i = 0; i < JOBS; i++)
         begin(&all[i], &keys[i % KINDS]);
+    let_sign(JOBS);
     while (poll_and_step(all, JOBS) > 0)
         ;
-    assert_true(now_ms() - started < DELAYS_TOGETHER_MAX * delay_ms);
     for (int i = 0; i < JOBS; i++) {
         assert_int_equal(all[i].work.ok, 1);
         assert_int_equal(all[i].resumes, 1);
@@ -135,6 +139,8 @@ static void needless_resumes_do_no_harm(void **state) {
     begin(&one, &keys[1]);
     for (int i = 0; i < 20; i++)
         step(&one);
+    assert_false(one.finished);
+    let_sign(1);
     while (!one.finished)
         poll_and_step(&one, 1);
     assert_int_equal(one.work.ok, 1);
@@ -152,6 +158,7 @@ static void a_connection_keeps_its_descriptor(void **state) {
     begin(&one, &keys[1]);
     first = one.fd;
     for (int i = 0; i < 3; i++) {
+        let_sign(1);
         while (!one.finished)
             poll_and_step(&one, 1);
         one.finished = 0;
@@ -159,6 +166,7 @@ static void a_connection_keeps_its_descriptor(void **state) {
         step(&one);
         assert_int_equal(one.fd, first);
     }
+    let_sign(1);
     while (!one.finished)
         poll_and_step(&one, 1);
     quiet = (struct pollfd){.fd = first, .events = POLLIN};
@@ -176,6 +184,7 @@ static void an_answer_before_the_pause_leaves_no_descriptor(void **state) {
 
     (void)state;
     one.work = (job_work){.key = keys[1].key, .digest = keys[1].digest};
+    let_sign(1);
     setenv("SIGNET_FAKE_AT_ONCE", "1", 1);
     step(&one);
     unsetenv("SIGNET_FAKE_AT_ONCE");
@@ -204,6 +213,7 @@ static void a_connection_may_go_while_a_signature_is_pending(void **state) {
     ASYNC_WAIT_CTX_free(gone.wait);
     /* Nobody waits for the answer any more. */
     assert_int_equal(count_descriptors(), before + 1);
+    let_sign(1);
     while (!other.finished)
         poll_and_step(&other, 1);
     assert_int_equal(other.work.ok, 1);
@@ -219,8 +229,9 @@ static void outside_of_a_job_it_waits(void **state) {
     long started = now_ms();
 
     (void)state;
+    let_sign(1);
     assert_int_equal(sign_message(keys[1].key, "SHA256", 0, "x", 1, made, &len), 1);
-    assert_true(now_ms() - started >= delay_ms);
+    assert_true(now_ms() - started >= DELAY_MS);
 }
 
 static void where_pausing_is_blocked_it_waits(void **state) {
@@ -230,6 +241,7 @@ static void where_pausing_is_blocked_it_waits(void **state) {
     int result;
 
     (void)state;
+    let_sign(1);
     assert_int_equal(ASYNC_start_job(&job, wait, &result, sign_with_pause_blocked, &argument, sizeof argument),
                      ASYNC_FINISH);
     assert_int_equal(work.ok, 1);
@@ -267,33 +279,41 @@ static int advance(pair *pair) {
     return fd;
 }
 
+/* One turn for all; gives how many wait for their signature. */
+static int advance_all(pair *pairs, int *left) {
+    struct pollfd fds[JOBS];
+    int waiting = 0;
+
+    *left = 0;
+    for (int i = 0; i < JOBS; i++) {
+        fds[i] = (struct pollfd){.fd = advance(&pairs[i]), .events = POLLIN};
+        waiting += fds[i].fd >= 0;
+        *left += !SSL_is_init_finished(pairs[i].server) || !SSL_is_init_finished(pairs[i].client);
+    }
+    if (*left > 0)
+        poll(fds, JOBS, 20);
+    return waiting;
+}
+
 static void handshakes_on_one_thread_overlap(void **state) {
     SSL_CTX *context = SSL_CTX_new_ex(libctx, NULL, TLS_method()),
             *client_context = SSL_CTX_new_ex(libctx, NULL, TLS_method());
     pair pairs[JOBS];
-    long started = now_ms(), end = started + PATIENCE_MS;
-    int waited = 0, left = JOBS;
+    long end = now_ms() + PATIENCE_MS;
+    int left = JOBS;
 
     (void)state;
     assert_int_equal(SSL_CTX_use_certificate(context, keys[0].certificate), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(context, keys[0].key), 1);
     for (int i = 0; i < JOBS; i++)
         open_pair(&pairs[i], context, client_context);
-    while (left > 0 && now_ms() < end) {
-        struct pollfd fds[JOBS];
-        left = 0;
-        for (int i = 0; i < JOBS; i++) {
-            fds[i] = (struct pollfd){.fd = advance(&pairs[i]), .events = POLLIN};
-            waited += fds[i].fd >= 0;
-            left += !SSL_is_init_finished(pairs[i].server) || !SSL_is_init_finished(pairs[i].client);
-        }
-        if (left > 0)
-            poll(fds, JOBS, 20);
+    while (advance_all(pairs, &left) < JOBS)
+        assert_true(now_ms() < end);
+    let_sign(JOBS);
+    while (left > 0) {
+        assert_true(now_ms() < end);
+        advance_all(pairs, &left);
     }
-    assert_int_equal(left, 0);
-    /* Each, but that on a busy machine an answer may be there before its job has paused. */
-    assert_true(waited >= JOBS / 2);
-    assert_true(now_ms() - started < DELAYS_TOGETHER_MAX * delay_ms);
     for (int i = 0; i < JOBS; i++) {
         SSL_free(pairs[i].client);
         SSL_free(pairs[i].server);
@@ -314,10 +334,12 @@ int main(void) {
         cmocka_unit_test(handshakes_on_one_thread_overlap),
         cmocka_unit_test(a_connection_may_go_while_a_signature_is_pending),
     };
-    const char *delay = getenv("SIGNET_TEST_DELAY_MS");
+    char text[16];
 
-    delay = delay != NULL ? delay : DELAY_MS_DEFAULT;
-    delay_ms = atol(delay);
-    setenv("SIGNET_FAKE_DELAY_MS", delay, 1);
+    gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
+    snprintf(text, sizeof text, "%d", gate);
+    setenv("SIGNET_FAKE_GATE", text, 1);
+    snprintf(text, sizeof text, "%d", DELAY_MS);
+    setenv("SIGNET_FAKE_DELAY_MS", text, 1);
     return cmocka_run_group_tests_name("async", tests, load_everything, free_everything);
 }

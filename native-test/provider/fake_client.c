@@ -6,7 +6,8 @@
  *   SIGNET_FAKE_FAIL       a word of signet_status_word, such as "late": every signature fails like this
  *   SIGNET_FAKE_LOG        a file that gets a line "scheme message|digest length" per request
  *
- *   SIGNET_FAKE_AT_ONCE    if set, a signature is there before the job that it was started for goes on; read each time
+ *   SIGNET_FAKE_GATE       the descriptor of an eventfd(EFD_SEMAPHORE | EFD_NONBLOCK): each signature waits for a 1 in
+ * it SIGNET_FAKE_AT_ONCE    if set, a signature is there before the job that it was started for goes on; read each time
  *
  * The rest of the environment is read by signet_client_new, so that nginx, which clears it, can use it. Its contract is
  * signet_client.h; what is tried of it is in client_contract_test.c, which runs on the real client as well.
@@ -23,14 +24,18 @@
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #define KEYS_MAX 16
+/* How soon one that waits at the gate sees that it was abandoned. */
+#define GATE_LOOK_MS 1
 
 struct signet_client {
     OSSL_LIB_CTX *libctx;
@@ -39,6 +44,8 @@ struct signet_client {
     unsigned char spki_sha256[KEYS_MAX][SIGNET_SPKI_SHA256_BYTES];
     int key_count;
     long delay_ms;
+    /* -1: none. */
+    int gate;
     signet_status fail;
     char *log;
 };
@@ -61,9 +68,12 @@ static const char *const MD_OF_SCHEME[] = {[4] = "SHA256", [5] = "SHA384", [6] =
 
 static int load_keys(signet_client *client, const char *paths);
 static int is_socket_list(const char *list);
+static signet_status pass_gate_and_sign(signet_client *client, signet_pending *pending,
+                                        const signet_sign_request *request, signet_sign_result *result);
 static int sign(signet_client *client, const signet_sign_request *request, signet_sign_result *result);
 static signet_status refuse(signet_sign_result *result, signet_status status, const char *reason);
 static void *sign_in_thread(void *pending);
+static int is_abandoned(signet_pending *pending);
 
 const char *signet_status_word(signet_status status) {
     return (size_t)status < sizeof WORDS / sizeof WORDS[0] ? WORDS[status] : "unknown";
@@ -72,7 +82,7 @@ const char *signet_status_word(signet_status status) {
 signet_client *signet_client_new(const signet_client_options *options) {
     signet_client *client = calloc(1, sizeof *client);
     const char *keys = getenv("SIGNET_FAKE_KEYS"), *delay = getenv("SIGNET_FAKE_DELAY_MS");
-    const char *fail = getenv("SIGNET_FAKE_FAIL"), *log = getenv("SIGNET_FAKE_LOG");
+    const char *fail = getenv("SIGNET_FAKE_FAIL"), *log = getenv("SIGNET_FAKE_LOG"), *gate = getenv("SIGNET_FAKE_GATE");
 
     if (client == NULL || !is_socket_list(options->sockets)) {
         free(client);
@@ -80,6 +90,7 @@ signet_client *signet_client_new(const signet_client_options *options) {
     }
     client->libctx = OSSL_LIB_CTX_new();
     client->delay_ms = delay != NULL ? atol(delay) : 0;
+    client->gate = gate != NULL ? atoi(gate) : -1;
     client->log = log != NULL ? strdup(log) : NULL;
     for (int i = 1; fail != NULL && i < (int)(sizeof WORDS / sizeof WORDS[0]); i++)
         if (strcmp(WORDS[i], fail) == 0)
@@ -103,11 +114,27 @@ void signet_client_free(signet_client *client) {
 
 signet_status signet_client_sign(signet_client *client, const signet_sign_request *request,
                                  signet_sign_result *result) {
+    return pass_gate_and_sign(client, NULL, request, result);
+}
+
+/* Nobody waits any more for what was abandoned, and whoever abandoned it waits here: it need not pass. */
+static void pass_gate(const signet_client *client, signet_pending *pending) {
+    struct pollfd gate = {.fd = client->gate, .events = POLLIN};
+    eventfd_t one;
+
+    while (client->gate >= 0 && eventfd_read(client->gate, &one) != 0 && (pending == NULL || !is_abandoned(pending)))
+        poll(&gate, 1, GATE_LOOK_MS);
+}
+
+/* `pending`: of which it is, NULL if of none. */
+static signet_status pass_gate_and_sign(signet_client *client, signet_pending *pending,
+                                        const signet_sign_request *request, signet_sign_result *result) {
     int saved_errno = errno;
     struct timespec delay = {client->delay_ms / 1000, client->delay_ms % 1000 * 1000000};
 
     memset(result, 0, sizeof *result);
     ERR_set_mark();
+    pass_gate(client, pending);
     if (client->delay_ms > 0)
         nanosleep(&delay, NULL);
     if (client->log != NULL) {
@@ -176,9 +203,16 @@ void signet_pending_abandon(signet_pending *pending) {
     signet_pending_take(pending, &result);
 }
 
+static int is_abandoned(signet_pending *pending) {
+    pthread_mutex_lock(&pending->lock);
+    int abandoned = pending->abandoned;
+    pthread_mutex_unlock(&pending->lock);
+    return abandoned;
+}
+
 static void *sign_in_thread(void *pending_in) {
     signet_pending *pending = pending_in;
-    signet_client_sign(pending->client, &pending->request, &pending->result);
+    pass_gate_and_sign(pending->client, pending, &pending->request, &pending->result);
     pthread_mutex_lock(&pending->lock);
     pending->is_done = 1;
     if (!pending->abandoned)

@@ -46,8 +46,9 @@ t.test('a closed loop has so many handshakes under way and no more', async (t) =
 
 t.test('handshakes at a constant rate, and pages meanwhile', async (t) => {
   const ports = { 'ec 1.3': (await handshakes(t, 20)).port, plain: await pages(t) };
-  const sample = await visit(ports, LOAD, 0.5, WATCH);
-  t.ok(sample.count >= 24 && sample.count <= 26, `${sample.count} in 0.5 s of 50 a second`);
+  // So that what ends a little later on a busy machine is a small part of it.
+  const sample = await visit(ports, LOAD, 3, WATCH);
+  t.ok(sample.count >= 149 && sample.count <= 151, `${sample.count} in 3 s of 50 a second`);
   t.ok(sample.p50_us > 20_000);
   const { page_us = 0, page_p99_us = 0, page_max_us = 0 } = sample;
   t.ok(0 < page_us && page_us <= page_p99_us && page_p99_us <= page_max_us);

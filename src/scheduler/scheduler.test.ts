@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { oldSpaceGrowth } from '../../test/fixtures/old-space.js';
 import { algorithmNamed } from '../algorithms.js';
@@ -154,7 +155,7 @@ t.test('of a job that ends while it waits nothing stays in the queue', async (t)
 
 t.test('a job whose time is over is not handed on, though nobody has noticed yet', async (t) => {
   const { pool, scheduler } = bench(0);
-  const [late, next] = [jobOf(scheduler, 'a', 6), jobOf(scheduler, 'a')];
+  const [late, next] = [jobOf(scheduler, 'a', 250), jobOf(scheduler, 'a')];
   scheduler.submit(late);
   scheduler.submit(next);
   while (performance.now() <= late.deadlineMs) {
@@ -187,14 +188,15 @@ t.test('principals share the token by time, not by count', async (t) => {
 t.test('a job whose deadline passes while it waits ends deadline_exceeded within 50 ms', async (t) => {
   const { scheduler } = bench(0);
   const job = jobOf(scheduler, 'a', 30);
-  const ended = new Promise<void>((resolve) => {
-    job.onFinish = resolve;
+  const ended = new Promise<number>((resolve) => {
+    job.onFinish = () => resolve(performance.now() - job.deadlineMs);
   });
   scheduler.submit(job);
-  await ended;
-  const lateMs = performance.now() - job.deadlineMs;
+  // By a timer, not by the clock: whatever keeps this process from running keeps both, and the earlier one comes first all the same.
+  const tooLate = delay(30 + 50, Number.NaN);
+  const lateMs = await Promise.race([ended, tooLate]);
   t.match(outcomeOf(job), { ok: false, error: { code: 'deadline_exceeded', message: /waiting for a session/ } });
-  t.ok(lateMs >= 0 && lateMs < 50, `${lateMs} ms late`);
+  t.ok(lateMs >= 0, `${lateMs} ms late`);
   t.equal(scheduler.queued, 0);
   scheduler.stop();
 });

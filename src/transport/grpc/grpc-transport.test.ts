@@ -69,11 +69,11 @@ t.test("the earlier of timeout_us and the call's deadline holds", async (t) => {
   signing.hold = true;
   const client = grpcClient(t, SigningServiceClient, address);
   for (const timeoutUs of [0, 100_000_000, 1_000]) {
-    unary((...call) => client.sign({ ...signRequest(), timeoutUs }, ...call), 2_000).catch(() => undefined);
+    unary((...call) => client.sign({ ...signRequest(), timeoutUs }, ...call), 10_000).catch(() => undefined);
     await signing.heldAtLeast(signing.held.length + 1);
   }
   const [none, late, early] = signing.held.map(({ request }) => request.timeoutUs);
-  for (const of of [none, late]) t.ok(of !== undefined && of > 500_000 && of <= 2_001_000, `${of}`);
+  for (const of of [none, late]) t.ok(of !== undefined && of > 2_500_000 && of <= 10_001_000, `${of}`);
   t.equal(early, 1_000);
 });
 

@@ -142,9 +142,11 @@ t.test('to observe a request costs a few microseconds at most', async (t) => {
   const attempts = Array.from({ length: 64 }, (_, i) => ({ ...ATTEMPT, principal: `p${i % 8}`, queueUs: i * 37 }));
   const rounds = 2_000;
   const runs = Array.from({ length: 5 }, () => {
-    const began = performance.now();
+    const before = process.cpuUsage();
     for (let round = 0; round < rounds; round++) for (const attempt of attempts) metrics.observe({ ...attempt });
-    return ((performance.now() - began) * 1000) / (rounds * attempts.length);
+    // Of the processor's time, of which others may have taken as much as they like.
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / (rounds * attempts.length);
   });
   const best = Math.min(...runs);
   t.comment(`${best.toFixed(3)} µs`);

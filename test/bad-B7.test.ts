@@ -68,7 +68,7 @@ const GRPC_AFTER_PREFACE: Record<string, Visitor> = {
 t.test('B7: whoever holds a connection and says nothing is let go, and nothing of him is left', async (t) => {
   const token = createFaultyToken({ keys: [{ label: 'p256', type: 'p256' }] });
   t.teardown(() => token.remove());
-  const limits = { hello_timeout_ms: TIMEOUT_MS, frame_timeout_ms: TIMEOUT_MS, sign_timeout_ms: sized(1_000, 5_000) };
+  const limits = { hello_timeout_ms: TIMEOUT_MS, frame_timeout_ms: TIMEOUT_MS, sign_timeout_ms: sized(3_000, 5_000) };
   const service = await startService(t, token, { limits, more: { log: { level: 'info' } } });
   await watchSigners(t, service).whole(1);
   const grpcPath = service.grpcAddress.slice('unix:'.length);

@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap';
 import { FAILURES_IN_A_ROW, FAILURES_IN_WINDOW } from '../src/pool/breaker.js';
+import { PROBE_MS } from '../src/pool/recovery.js';
 import { signet } from './fixtures/command-line.js';
 import { createFaultyToken, type FaultyToken, type SpiedCall } from './fixtures/faulty-token.js';
+import { watchLateness } from './fixtures/lateness.js';
 import { type RecordedLoad, recordLoad } from './fixtures/recorded-load.js';
 import { type RunningService, startService } from './fixtures/running-service.js';
 import { endedSigners } from './fixtures/signer-status.js';
@@ -19,18 +21,21 @@ const TOKEN_US = 2_000;
 /** The goal's; what lies at the signers when the breaker opens fails as well. */
 const IN_A_ROW_MAX = 4;
 const AT_SIGNERS_MAX = 2 * SIGNERS - 1;
-/** The goal is 10 ms; the rest is what a busy machine may add. */
+/** The goal is 10 ms; the rest, and what this process was late itself, is what a busy machine may add. */
 const REFUSED_MS = 10;
 const REFUSED_MS_MAX = 250;
 /** Long enough for two probes; in the long form any length, so that the end comes anywhere between two of them. */
 const OUTAGE_MS = 2_300;
 const outageMs = () => sized(OUTAGE_MS, 100 + Math.random() * 1_100);
-/** The goal is 1 s; the rest is what a busy machine may add. */
+/** The goal is 1 s; the rest is as above. */
 const CLOSED_MS = 1_000;
 const CLOSED_MS_MAX = 2_500;
+const OPENED = 'token fails: its breaker is open';
+const CLOSED = 'token works again: its breaker is closed';
 
 t.test('goal F3: a token that always fails is not asked any more, and callers are told so at once', async (t) => {
   const { token, service, tokens, load } = await site(t);
+  const busy = watchLateness(t);
   let callsSeen = 1;
   const refusedInMs: number[] = [];
   const seen = { probes: 0, seconds: 0, closedMs: 0, outages: 0 };
@@ -40,7 +45,10 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
     token.order({ fail: 'C_Sign', rv: 'CKR_DEVICE_ERROR', times: 'forever' });
     await tokens.is('test', 'FAILING');
     const openMs = performance.now();
-    const failed = signs(token, from).length;
+    await until(() => loggedMs(service, OPENED).length > seen.outages);
+    const openedMs = loggedMs(service, OPENED).at(-1) ?? 0;
+    // What comes half a probe's time later may be one.
+    const failed = signs(token, from).filter(({ time_us }) => time_us / 1000 < openedMs + PROBE_MS / 2).length;
     const probesFrom = nextCall(token, from);
     t.match(await tokens.of('test'), { reason: 'CKR_DEVICE_ERROR' });
     t.ok(failed <= IN_A_ROW_MAX + AT_SIGNERS_MAX, `${failed} failures, those at the signers included, and it is open`);
@@ -57,7 +65,10 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
     const tookMs = refused.map(({ askedMs, answeredMs }) => answeredMs - askedMs);
     refusedInMs.push(...tookMs);
     const refusedMs = quantile(tookMs, 0.99);
-    t.ok(refusedMs <= REFUSED_MS_MAX, `${refused.length} refused in ${refusedMs.toFixed(2)} ms (p99)`);
+    t.ok(
+      refusedMs <= REFUSED_MS_MAX + busy.ofRequestMs,
+      `${refused.length} refused in ${refusedMs.toFixed(2)} ms (p99)`,
+    );
     const seconds = (clearMs - openMs) / 1000;
     // What was at the signers may come to the token after it was seen that the breaker is open.
     t.ok(
@@ -65,9 +76,9 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
       `${probes} probes in ${seconds.toFixed(1)} s`,
     );
 
-    await until(() => load.asked(clearMs).some(({ signature }) => signature), CLOSED_MS_MAX);
+    await until(() => load.asked(clearMs).some(({ signature }) => signature));
     const closedMs = performance.now() - clearMs;
-    t.ok(closedMs <= CLOSED_MS_MAX, `signs ${Math.round(closedMs)} ms after the token does`);
+    t.ok(closedMs <= CLOSED_MS_MAX + busy.ofRequestMs, `signs ${Math.round(closedMs)} ms after the token does`);
     await tokens.is('test', 'SERVING', SIGNERS);
     const wholeMs = performance.now();
     await load.more(50);
@@ -85,9 +96,7 @@ t.test('goal F3: a token that always fails is not asked any more, and callers ar
   // On a busy machine an outage may be so long that a signer is replaced for it, and for nothing else.
   t.ok(endedSigners(service).every((why) => /did not recover/.test(String(why))));
   t.equal((await tokens.of('test')).breakerOpenings, seen.outages);
-  for (const msg of ['token fails: its breaker is open', 'token works again: its breaker is closed']) {
-    t.equal(service.log.filter((line) => line.msg === msg).length, seen.outages, msg);
-  }
+  for (const msg of [OPENED, CLOSED]) t.equal(loggedMs(service, msg).length, seen.outages, msg);
   recordFigures(quantile(refusedInMs, 0.99), seen);
 });
 
@@ -126,7 +135,7 @@ t.test('goal F3: a token that is away altogether is probed by its sessions, and 
   t.ok(probes >= 1 && probes <= (clearMs - openMs) / 1000 + 1, `${probes} probes`);
   t.equal(token.counters('C_Login').calls, logins, 'and no login');
   token.order({ clear: true });
-  await until(() => load.asked(clearMs).some(({ signature }) => signature), CLOSED_MS_MAX);
+  await until(() => load.asked(clearMs).some(({ signature }) => signature));
   await tokens.is('test', 'SERVING', SIGNERS);
   await load.stop();
   t.same(endedSigners(service), [], 'no signer was replaced');
@@ -166,6 +175,11 @@ async function site(t: Test): Promise<{
   const load = await recordLoad(t, service, { callers: CALLERS, timeoutMs: TIMEOUT_MS });
   await load.more(CALLERS);
   return { token, service, tokens, load };
+}
+
+/** When it was logged, in milliseconds since 1970. */
+function loggedMs({ log }: RunningService, msg: string): number[] {
+  return log.filter((line) => line.msg === msg).map(({ time }) => Date.parse(String(time)));
 }
 
 /** The number of the call to come; `seen` is one that is not later. */

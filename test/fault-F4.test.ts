@@ -1,8 +1,9 @@
 import t, { type Test } from 'tap';
 import { createFaultyToken } from './fixtures/faulty-token.js';
+import { watchLateness } from './fixtures/lateness.js';
 import { type Answered, recordLoad } from './fixtures/recorded-load.js';
 import { startService } from './fixtures/running-service.js';
-import { watchSigners } from './fixtures/signer-status.js';
+import { endedSigners, watchSigners } from './fixtures/signer-status.js';
 import { until } from './fixtures/until.js';
 import { recordGoal } from './reliability/measured-goal.js';
 import { times } from './reliability/soak.js';
@@ -11,13 +12,14 @@ import { times } from './reliability/soak.js';
 const HANGS = 5;
 const SCENES = 20;
 const SIGNERS = 2;
-const CALLERS = 6;
+/** As many as keep the signers busy while one of them hangs: a caller waits for few others, and its deadline is far away. */
+const CALLERS = 4;
 /** The caller's deadline comes long before the service takes the signer for hung. */
-const TIMEOUT_MS = 400;
-const SIGN_HANG_MS = 800;
+const TIMEOUT_MS = 1_000;
+const SIGN_HANG_MS = 1_600;
 /** So slow that the token, not the machine, is what the rate depends on. */
 const TOKEN_US = 20_000;
-/** The goal is 50 ms; the rest is what a busy machine may add. */
+/** The goal is 50 ms; the rest, and what this process was late itself, is what a busy machine may add. */
 const LATE_MS_MAX = 50 + 200;
 /** The goal is 0.9 of what the healthy signers had; the rest is what a busy machine may take. */
 const SHARE_MIN = 0.75 * ((SIGNERS - 1) / SIGNERS);
@@ -26,6 +28,7 @@ const REPLACED_MS_MAX = 2_000;
 const LOST_PER_HANG_MAX = 2;
 
 t.test('F4: a C_Sign that never returns costs its own caller only, and its signer is replaced', async (t) => {
+  const busy = watchLateness(t);
   const seen: Seen = { answers: [], shares: [], replacedMs: [], replacedMsMax: REPLACED_MS_MAX, hangs: 0 };
   for (const scene of times(1, SCENES)) await t.test(`${HANGS} hangs, ${scene}`, (t) => hangs(t, seen));
 
@@ -39,7 +42,7 @@ t.test('F4: a C_Sign that never returns costs its own caller only, and its signe
   );
   const lost = `${failed.length} of ${seen.answers.length} in ${seen.hangs} hangs`;
   t.ok(failed.length >= seen.hangs && failed.length <= seen.hangs * LOST_PER_HANG_MAX, lost);
-  t.ok(lateMs <= LATE_MS_MAX, `the last answer came ${Math.round(lateMs)} ms after its deadline`);
+  t.ok(lateMs <= LATE_MS_MAX + busy.ofRequestMs, `the last answer came ${Math.round(lateMs)} ms after its deadline`);
   t.ok(share >= SHARE_MIN, `while one of ${SIGNERS} hung, ${seen.shares.map((s) => s.toFixed(2))} of the rate before`);
   t.ok(replacedMs <= seen.replacedMsMax, `replaced after ${seen.replacedMs.map(Math.round)} ms`);
   const of = `${seen.hangs} hangs, ${seen.answers.length} requests`;
@@ -100,7 +103,8 @@ async function hangs(t: Test, seen: Seen): Promise<void> {
     token.order({ hang: 'C_Sign', times: 1 });
     await until(() => token.counters('C_Sign').hung === hang);
     const hungMs = performance.now();
-    await until(async () => (await signers.ready()).length < SIGNERS, SIGN_HANG_MS + seen.replacedMsMax);
+    // Its end is read in the log: to be found missing between two looks at the status, it may be replaced too soon.
+    await until(() => endedSigners(service).length === hang);
     const killedMs = performance.now();
     await signers.whole(SIGNERS);
     if (hang === 1) seen.replacedMs.push(performance.now() - hungMs - SIGN_HANG_MS);

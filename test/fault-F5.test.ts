@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { restartDelayMs } from '../src/pool/restart-delay.js';
 import { createFaultyToken } from './fixtures/faulty-token.js';
+import { watchLateness } from './fixtures/lateness.js';
 import { type Answered, recordLoad } from './fixtures/recorded-load.js';
 import { startService } from './fixtures/running-service.js';
 import { watchSigners } from './fixtures/signer-status.js';
@@ -14,11 +15,12 @@ const SCENES = 20;
 const CALLERS = 4;
 const TOKEN_US = 2_000;
 const TIMEOUT_MS = 5_000;
-/** The goal is 250 ms; the rest is what a busy machine may add. */
+/** The goal is 250 ms; the rest, and what this process was late itself, is what a busy machine may add. */
 const ANSWERED_MS_MAX = 250 + 500;
 const WHOLE_MS_MAX = 2_000;
 
 t.test('F5: a module that dies of SIGSEGV takes its signer only, and what lay there is done by another', async (t) => {
+  const busy = watchLateness(t);
   const seen: Seen = { answers: [], wholeMs: [], wholeMsMax: WHOLE_MS_MAX, crashes: 0 };
   for (const scene of times(1, SCENES)) await t.test(`${CRASHES} crashes, ${scene}`, (t) => crashes(t, seen));
 
@@ -26,7 +28,7 @@ t.test('F5: a module that dies of SIGSEGV takes its signer only, and what lay th
   const failed = seen.answers.flatMap(({ error }) => error ?? []);
   const wholeMs = Math.max(...seen.wholeMs);
   t.same(failed, [], `${seen.answers.length} asked, none failed`);
-  t.ok(slowestMs <= ANSWERED_MS_MAX, `the slowest answer took ${Math.round(slowestMs)} ms`);
+  t.ok(slowestMs <= ANSWERED_MS_MAX + busy.ofRequestMs, `the slowest answer took ${Math.round(slowestMs)} ms`);
   t.ok(wholeMs <= seen.wholeMsMax, `whole again after ${seen.wholeMs.map(Math.round)} ms`);
   const of = `${seen.crashes} crashes, ${seen.answers.length} requests`;
   recordGoal(

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { createFaultyToken, type FaultyToken } from './fixtures/faulty-token.js';
 import { knownKey } from './fixtures/known-key.js';
+import { watchLateness } from './fixtures/lateness.js';
 import { MESSAGE, recordLoad } from './fixtures/recorded-load.js';
 import { startService } from './fixtures/running-service.js';
 import { watchSigners } from './fixtures/signer-status.js';
@@ -12,6 +13,7 @@ const CALLERS = 6;
 const TIMEOUT_MS = 5_000;
 const TOKEN_US = 2_000;
 const SIGNERS_EACH = 2;
+/** The goal; what this process was late itself is added, since a busy machine adds it. */
 const FAILOVER_MS_MAX = 1_000;
 /** Of the faulty token, so that it has been tried again. */
 const FAILURES = 3;
@@ -19,6 +21,7 @@ const FAILURES = 3;
 t.test(
   'F8: while a token fails persistently, another with the same key signs for it, and no request fails',
   async (t) => {
+    const busy = watchLateness(t);
     const key = knownKey();
     const [first, second] = ['first', 'second'].map((label) =>
       createFaultyToken({ label, keys: [{ label: 'known', pem: key.pem }] }),
@@ -52,7 +55,7 @@ t.test(
         [],
         `${during.length} asked, none failed`,
       );
-      t.ok(slowestMs <= FAILOVER_MS_MAX, `the slowest took ${Math.round(slowestMs)} ms`);
+      t.ok(slowestMs <= FAILOVER_MS_MAX + busy.ofRequestMs, `the slowest took ${Math.round(slowestMs)} ms`);
       slowestEverMs = Math.max(slowestEverMs, slowestMs);
       failovers++;
       ill.order({ clear: true });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createFaultyToken } from './fixtures/faulty-token.js';
+import { watchLateness } from './fixtures/lateness.js';
 import { startService } from './fixtures/running-service.js';
 import { watchSigners } from './fixtures/signer-status.js';
 import { recordGoal } from './reliability/measured-goal.js';
@@ -20,7 +21,7 @@ const TIMES_OF_QUOTA = 10;
 const ROUND_S = sized(1, 5);
 const ROUNDS = sized(2, 12);
 const RATIO_MAX = 2;
-/** The goal is 2; a machine that is busy with other tests delays now the one and now the other. */
+/** The goal is 2; a machine that is busy with other tests delays now the one and now the other, and this process with both. */
 const RATIO_MAX_BUSY = 20;
 
 const grants = [
@@ -29,21 +30,27 @@ const grants = [
 ];
 
 t.test('L4: a client at 10 times its quota is held to it, and the others do not notice', async (t) => {
+  const busy = watchLateness(t);
   const { quiet, noisy } = await startSite(t, grants, 'noisy');
   const alone: number[] = [];
   const beside: number[] = [];
   const noise: Record<string, number> = {};
+  let noisyS = 0;
   for (let round = 0; round < ROUNDS; round++) {
     alone.push(...(await quiet()));
+    const beganMs = performance.now();
     const [mine, codes] = await Promise.all([quiet(), noisy(TIMES_OF_QUOTA * QUOTA_PER_S)]);
+    noisyS += (performance.now() - beganMs) / 1000;
     beside.push(...mine);
     for (const [code, count] of Object.entries(codes)) noise[code] = (noise[code] ?? 0) + count;
   }
   const [aloneMs, besideMs] = [quantile(alone, 0.99), quantile(beside, 0.99)];
   const ratio = besideMs / aloneMs;
   const said = `p99 ${aloneMs.toFixed(1)} ms alone, ${besideMs.toFixed(1)} ms beside ${JSON.stringify(noise)}`;
-  t.ok(ratio <= RATIO_MAX_BUSY, said);
-  t.ok((noise.OK ?? 0) <= ROUNDS * QUOTA_PER_S * (ROUND_S + 2), 'who is over his quota is held to it');
+  t.ok(besideMs <= RATIO_MAX_BUSY * aloneMs + busy.ofRequestMs, said);
+  // The burst, and the rate for as long as he asked.
+  const quotas = ROUNDS + noisyS;
+  t.ok((noise.OK ?? 0) <= QUOTA_PER_S * quotas + ROUNDS, 'who is over his quota is held to it');
   t.ok((noise.RESOURCE_EXHAUSTED ?? 0) > (noise.OK ?? 0), 'and told so');
   recordGoal({
     id: 'L4',

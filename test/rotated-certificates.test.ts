@@ -123,11 +123,7 @@ async function startSite(t: Test) {
   t.teardown(() => {
     for (const client of staying) client.close();
   });
-  const load: SteadyLoad = steadyLoad([
-    ...staying.map((client) => () => sign(client)),
-    connecting,
-    connecting,
-  ]);
+  const load: SteadyLoad = steadyLoad([...staying.map((client) => () => sign(client)), connecting, connecting]);
   const admin = grpcClient(t, AdminServiceClient, service.adminAddress);
   const reload = () => unary<{ problems: string[] }>((...call) => admin.reload({}, ...call));
   return Object.assign(site, { load, reload, show, trust, old, next });

@@ -266,9 +266,13 @@ static void silence_ends_at_the_deadline(void **state) {
 static void a_retry_does_not_prolong_the_deadline(void **state) {
     scene *scene = *state;
     signet_client *client = new_client(scene->first, 150);
+    uint64_t give_up_ms = monotonic_ms() + PATIENCE_MS;
 
-    ASSERT_ENDS_IN_TIME(150, assert_fails(client, "close-once-then-silent", SIGNET_LATE, scene->first));
-    assert_true(fake_count(scene->service).repeated_attempts > 0);
+    /* There is no retry when a service on a busy machine closes the first connection after the deadline only. */
+    do {
+        assert_true(monotonic_ms() < give_up_ms);
+        ASSERT_ENDS_IN_TIME(150, assert_fails(client, "close-once-then-silent", SIGNET_LATE, scene->first));
+    } while (fake_count(scene->service).repeated_attempts == 0);
     signet_client_free(client);
 }
 
@@ -472,7 +476,8 @@ static void threads_each_have_their_own_connection_and_keep_it(void **state) {
         pthread_join(threads[i], NULL);
     for (i = 0; i < THREADS; i++)
         assert_int_equal(workers[i].failures, 0);
-    assert_true(fake_count(scene->service).open <= 32);
+    /* The service hears a little later that those over the limit were closed. */
+    WAIT_FOR(fake_count(scene->service).open <= 32);
     signet_client_free(client);
 }
 

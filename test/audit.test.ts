@@ -25,10 +25,10 @@ t.test('B12: audit lines are attempts, OK lines are OK answers, under faults and
   const again = { ...wish, folder: first.folder };
   const load = await startLoad(first);
   for (let kill = 1; kill <= 2; kill++) {
-    await until(() => load.answered.size > 200 * kill && readySigners(first).length > kill, 20_000);
+    await until(() => load.answered.size > 200 * kill && readySigners(first).length > kill);
     process.kill(readySigners(first).at(-1) as number, 'SIGKILL');
   }
-  await until(() => load.answered.size > 1_000, 20_000);
+  await until(() => load.answered.size > 1_000);
   await load.stop();
   first.kill('SIGTERM');
   t.equal(await first.exit(), 0);
@@ -44,11 +44,12 @@ t.test('B12: audit lines are attempts, OK lines are OK answers, under faults and
   appendFileSync(first.auditFile, '{"seq":123456,"time":"2026-');
   const second = await startService(t, token, again);
   const cutOff = await startLoad(second);
-  await until(() => cutOff.answered.size > 200, 20_000);
+  await until(() => cutOff.answered.size > 200);
   second.kill('SIGKILL');
   await second.exit();
   await cutOff.stop();
-  const afterKill = await recordedIn(t, second, 1);
+  // The one above, and perhaps another: a write of several pages is cut off between two of them by a SIGKILL.
+  const afterKill = await recordedIn(t, second, [1, 2]);
   const missing = [...cutOff.answered].filter(([attempt, outcome]) => afterKill.outcomes.get(attempt) !== outcome);
   t.same(missing, [], 'a line was written before its answer left');
   const lines = load.answered.size + cutOff.answered.size;
@@ -70,7 +71,10 @@ t.test('B12: audit lines are attempts, OK lines are OK answers, under faults and
     hash: string;
   };
   const verdict = await signet(['audit', 'verify', '--file', third.auditFile, '--head', `${head.seq}:${head.hash}`]);
-  t.match(verdict, { code: 0, stdout: `${head.seq} lines, 1 torn: the chain holds\nhead ${head.seq}:${head.hash}` });
+  t.match(verdict, {
+    code: 0,
+    stdout: `${head.seq} lines, ${afterKill.torn} torn: the chain holds\nhead ${head.seq}:${head.hash}`,
+  });
 });
 
 /** Requests of several connections until it is stopped or the service is gone; the outcome of each by its attempt id. */
@@ -110,14 +114,20 @@ function readySigners(service: RunningService): number[] {
   return service.log.filter((line) => line.msg === 'signer is ready').map((line) => line.signer as number);
 }
 
-/** What stands in all audit files of a service, whose chain must hold. */
-async function recordedIn(t: Test, service: RunningService, torn = 0) {
-  t.match(await verifyAudit(service.auditFile), { problem: undefined, ok: true, torn });
+/** What stands in all audit files of a service, whose chain must hold; so many torn lines may be in it. */
+async function recordedIn(t: Test, service: RunningService, mayBeTorn: readonly number[] = [0]) {
+  const { torn, ...verdict } = await verifyAudit(service.auditFile);
+  t.match(verdict, { problem: undefined, ok: true });
+  t.ok(mayBeTorn.includes(torn), `${torn} torn`);
   const run = await signet(['audit', 'tail', '--file', service.auditFile, '-n', '1000000', '--json']);
   const attempts = run.stdout
     .split('\n')
     .filter((line) => line.startsWith('{"seq":') && line.endsWith('"}'))
     .map((line) => JSON.parse(line))
     .filter((line) => line.type === undefined);
-  return { lines: attempts.length, outcomes: new Map(attempts.map(({ attempt, outcome }) => [attempt, outcome])) };
+  return {
+    torn,
+    lines: attempts.length,
+    outcomes: new Map(attempts.map(({ attempt, outcome }) => [attempt, outcome])),
+  };
 }

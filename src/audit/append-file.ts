@@ -2,11 +2,14 @@ import {
   close,
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
+  linkSync,
   open,
   openSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -142,7 +145,7 @@ export class AppendFile {
     }
   }
 
-  /** At every moment FILE or FILE.1 has the last lines; when a step fails, the old file is written further. */
+  /** When a step fails, the old file is written further. */
   #rotate(): void {
     const { file, rotateBytes } = this.#options;
     try {
@@ -165,14 +168,16 @@ export class AppendFile {
     }
   }
 
+  /** FILE is there at every moment, and its owner has it locked: a service that found none would begin one, which is lost. */
   #setAside(): void {
     const { file, keepFiles } = this.#options;
+    const aside = `${file}.1`;
     for (let n = keepFiles; n >= 2; n--) renameIfThere(`${file}.${n - 1}`, `${file}.${n}`);
-    if (keepFiles > 0) renameIfThere(file, `${file}.1`);
+    if (keepFiles > 0) nameToo(file, aside);
     try {
       renameSync(`${file}.new`, file);
     } catch (thrown) {
-      if (keepFiles > 0) renameIfThere(`${file}.1`, file);
+      if (keepFiles > 0) nameBack(aside, file);
       unlinkSync(`${file}.new`);
       throw thrown;
     }
@@ -214,6 +219,30 @@ function syncFolder(folder: string): void {
   open(folder, 'r', (failure, fd) => {
     if (!failure) fsync(fd, () => close(fd));
   });
+}
+
+/** Gives a file another name besides its own, whatever had it; in place of its own where the file system has no links. */
+function nameToo(file: string, other: string): void {
+  const link = `${other}.new`;
+  removeIfThere(link);
+  try {
+    linkSync(file, link);
+  } catch {
+    return renameIfThere(file, other);
+  }
+  renameSync(link, other);
+  // It stays where both names were of one file already (rename(2)).
+  removeIfThere(link);
+}
+
+/** Takes the other name back. */
+function nameBack(other: string, file: string): void {
+  if (existsSync(file)) removeIfThere(other);
+  else renameIfThere(other, file);
+}
+
+function removeIfThere(file: string): void {
+  rmSync(file, { force: true });
 }
 
 function renameIfThere(from: string, to: string): void {

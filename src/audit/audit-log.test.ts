@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -120,6 +121,18 @@ t.test('a service that died between setting a file aside and its next line goes 
   const second = again();
   await second.close();
   t.match(await verifyAudit(file), { ok: true, lines: 3 });
+});
+
+t.test('a service that died when the file had both its names goes on, and it is read once', async (t) => {
+  const { file, audit, again } = open(t, { rotateBytes: 1_500 });
+  await attempt(audit);
+  await audit.close();
+  linkSync(file, `${file}.1`);
+  const second = again();
+  for (let n = 0; n < 6; n++) await attempt(second);
+  await second.close();
+  t.ok(linesOf(`${file}.1`).length > 0);
+  t.match(await verifyAudit(file), { ok: true, lines: 9 });
 });
 
 t.test('a file that cannot be set aside is written further', async (t) => {

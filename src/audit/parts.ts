@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, existsSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
 
 /** An open part of an audit file. Whoever asked for it closes it, by `linesOf` or by itself. */
 export interface Part {
@@ -8,20 +8,32 @@ export interface Part {
 
 /**
  * Opens an audit file and those set aside before it, oldest first: FILE.N to FILE.1, then FILE. A service may set a file aside
- * meanwhile: it is opened before those older than it, so none is missed, and what is met twice is taken once.
+ * meanwhile: it is opened before those older than it, so none is missed, and what is met twice is taken once. While they move up, the
+ * place of one of them is empty.
  */
 export function openParts(file: string): Part[] {
-  const parts: Part[] = [];
-  const seen = new Set<number>();
-  for (let n = 0; n === 0 || existsSync(`${file}.${n}`); n++) {
-    const name = n === 0 ? file : `${file}.${n}`;
-    const fd = openSync(name, 'r');
+  const parts: Part[] = [{ file, fd: openSync(file, 'r') }];
+  const seen = new Set(parts.map(({ fd }) => fstatSync(fd).ino));
+  for (let n = 1, empty = 0; empty <= 1; n++) {
+    const name = `${file}.${n}`;
+    const fd = openIfThere(name);
+    empty = fd === undefined ? empty + 1 : 0;
+    if (fd === undefined) continue;
     const { ino } = fstatSync(fd);
     if (seen.has(ino)) closeSync(fd);
     else parts.unshift({ file: name, fd });
     seen.add(ino);
   }
   return parts;
+}
+
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw thrown;
+  }
 }
 
 /**

@@ -35,8 +35,10 @@ import { logStderr } from './stderr-log.js';
 const CLIMB_MS_MAX = 30_000;
 /** A signer that hangs while it lists its keys is left to the watch over its jobs; who waits for the list does not wait for ever. */
 const REFRESH_MS_MAX = 30_000;
-/** A process and its socket end together; one that stays longer hangs, or the socket was inherited by a stranger. */
+/** What a process wrote last is there when it ends; a socket that stays longer was inherited by a stranger. */
 const LAST_WORDS_MS_MAX = 100;
+/** A process ends a moment after its socket: on a busy machine, where it must wait to be run for that, a tenth of a second. */
+const EXIT_MS_MAX = 1_000;
 
 /** Why a signer ended. `stopped`: the front wanted it. */
 export type EndReason = FailureReport['reason'] | 'died' | 'hung' | 'stopped';
@@ -237,10 +239,14 @@ export class SignerHandle {
   #closed(): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.pid === 0) return this.#end();
     this.#state = 'draining';
-    setTimeout(() => {
-      this.#child.kill('SIGKILL');
-      this.#end();
-    }, LAST_WORDS_MS_MAX).unref();
+    // If this process did not run for so long, the news of the exit are there, but timers come before them.
+    setTimeout(() => setImmediate(() => this.#stayed()), EXIT_MS_MAX).unref();
+  }
+
+  #stayed(): void {
+    if (this.#state === 'dead') return;
+    this.#child.kill('SIGKILL');
+    this.#end();
   }
 
   /** What it wrote last may still have to be read. */

@@ -1,5 +1,7 @@
+import childProcess, { type SpawnOptions } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import tap, { test } from 'tap';
 import { spyOn } from '../../test/fixtures/pkcs11-spy.js';
 import { keepSigning, logTo, newPool, putBack, sign, startPool, tokenOf, until } from '../../test/fixtures/pool.js';
@@ -93,6 +95,21 @@ test('a signer killed under load costs no job while another lives, and is replac
   const { signed, failed } = await load.stop();
   t.ok(signed > 10, `${signed} signatures`);
   t.same(failed, []);
+});
+
+test('how a signer ended is known also when its process ends a while after its socket', async (t) => {
+  const { spawn } = childProcess;
+  const useInstead = (changed: typeof spawn) => {
+    childProcess.spawn = changed;
+    syncBuiltinESMExports();
+  };
+  t.teardown(() => useInstead(spawn));
+  const closes = 'fs.closeSync(3); setTimeout(() => process.kill(process.pid, "SIGKILL"), 150)';
+  useInstead(((program: string, _: string[], options: SpawnOptions) =>
+    spawn(program, ['-e', closes], options)) as typeof spawn);
+  const pool = newPool(t, [token.tokenConfig()]);
+  await until(() => pool.signers()[0]?.lastError !== '');
+  t.match(pool.signers()[0], { lastError: 'ended by SIGKILL' });
 });
 
 test('a job is given up when two signers crash on it, and not when two are killed', async (t) => {

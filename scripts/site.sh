@@ -145,8 +145,10 @@ exec_nginx() {
   if ((BASH_SUBSHELL > 0)); then exec nginx "$@"; else nginx "$@"; fi
 }
 
+# It listens before it can take a signal, and writes its pid when it can.
 nginx_listens() {
   kill -0 "$2" 2>/dev/null || give_up "NGINX ended:" "$(tail -n 5 "$1/nginx.out" "$1/error.log" 2>/dev/null)"
+  [[ "$(cat "$1/nginx.pid" 2>/dev/null)" == "$2" ]] || return 1
   (exec 3<>"/dev/tcp/127.0.0.1/$https_port") 2>/dev/null
 }
 
@@ -157,11 +159,17 @@ fetch() {
     --resolve "$host:$https_port:127.0.0.1" "$@" "https://$host:$https_port/"
 }
 
+# So many, none of them $https_port, which may be given out already though nobody listens there yet.
 free_ports() {
   node -e '
-    const servers = Array.from({ length: Number(process.argv[1]) }, () => require("net").createServer().listen(0, "127.0.0.1"));
-    setImmediate(() => servers.forEach((server) => (console.log(server.address().port), server.close())));
-  ' "$1"
+    const [count, taken] = process.argv.slice(1).map(Number);
+    const servers = Array.from({ length: count + 1 }, () => require("net").createServer().listen(0, "127.0.0.1"));
+    setImmediate(() => {
+      const ports = servers.map((server) => server.address().port).filter((port) => port !== taken);
+      console.log(ports.slice(0, count).join("\n"));
+      for (const server of servers) server.close();
+    });
+  ' "$1" "${https_port:-0}"
 }
 
 stop() {

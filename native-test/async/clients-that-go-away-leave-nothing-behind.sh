@@ -6,6 +6,7 @@ growth_kb_max=1000
 
 given_a_site
 given_a_slow_token 60000 8
+given_patient_clients
 given_a_service
 given_nginx
 given_visitors 24 50
@@ -19,7 +20,7 @@ then_only_those_who_left_had_no_page
 (($(load_count aborted) > 150)) || give_up "too few went away"
 
 # The listening socket, the epoll set, the log, the channel to the master, the service's socket, and what stdin and stdout are.
-wait_until 3 'the descriptors to be closed' worker_is_alone 12
+wait_until $site_patience_s 'the descriptors to be closed' worker_is_alone 12
 ticks=$(worker_ticks)
 sleep 1
 (($(worker_ticks) - ticks <= 2)) || give_up "the worker is busy with nothing: $(($(worker_ticks) - ticks)) of 100 ticks"

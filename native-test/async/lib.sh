@@ -12,6 +12,11 @@ given_a_slow_token() {
   fault latency C_Sign "$1"
 }
 
+# Where the deadline is not what is tested: a client that waits as long as a busy machine may need.
+given_patient_clients() {
+  sed -i 's|^sockets = .*|&\ntimeout_ms = 5000|' "$dir/openssl.cnf"
+}
+
 # Replaces that of site.sh: every nginx has the preload library, unless `preload` is empty.
 nginx_run() {
   local dir=$1
@@ -80,6 +85,8 @@ given_nginx_as_a_daemon() {
     exec_nginx() { "$(command -v nginx)" "$@"; }
     nginx_run "$dir" </dev/null >>"$dir/nginx.out" 2>&1
   )
+  # As it is in the sources, the process that was started ends before the daemon has written its pid.
+  wait_until $site_patience_s 'the pid of NGINX' another_master_is_there ''
   nginx_pid=$(cat "$dir/nginx.pid")
   started+=("$nginx_pid")
 }

@@ -3,6 +3,7 @@ source "$(dirname "$0")/lib.sh"
 
 given_a_site
 given_a_slow_token 30000 4
+given_patient_clients
 given_a_service
 given_nginx_as_a_daemon
 given_visitors 8

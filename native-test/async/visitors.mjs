@@ -3,8 +3,8 @@
 //     visitors.mjs PORT CA-FILE COUNT-FILE [LANES] [ABORT-PERCENT]
 //
 // Each makes a fresh or a resumed handshake over TLS 1.2 or 1.3, verified, and asks for the page; or goes away before the handshake is
-// done. While the file COUNT-FILE.trouble is there, what fails is excused. COUNT-FILE is one line of JSON, replaced every few
-// milliseconds: {"ok":…,"aborted":…,"excused":…,"failed":…,"errors":[…]}.
+// done. What fails is excused if the file COUNT-FILE.trouble was there when it began or when it failed. COUNT-FILE is one line of JSON,
+// replaced every few milliseconds: {"ok":…,"aborted":…,"excused":…,"failed":…,"errors":[…]}.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 
@@ -35,10 +35,11 @@ async function run() {
     const host = any(HOSTS);
     const version = any(VERSIONS);
     const abortAfterMs = Math.random() * 100 < Number(abortPercent) ? Math.random() * ABORT_WITHIN_MS : undefined;
+    const beganInTrouble = isTrouble();
     try {
       count[await visit(host, version, abortAfterMs)] += 1;
     } catch (error) {
-      if (existsSync(`${countFile}.trouble`)) {
+      if (beganInTrouble || isTrouble()) {
         count.excused += 1;
         continue;
       }
@@ -47,6 +48,10 @@ async function run() {
       if (count.errors.length < ERRORS_KEPT) count.errors.push(line);
     }
   }
+}
+
+function isTrouble() {
+  return existsSync(`${countFile}.trouble`);
 }
 
 function visit(servername, version, abortAfterMs) {

@@ -7,7 +7,7 @@ given_nginx
 given_handshake_load
 
 for _ in 1 2 3; do
-  then_a_killed_signer_is_replaced_within 2000
+  then_a_killed_signer_is_replaced_within $replaced_ms
   after_more_handshakes 50
 done
 then_no_handshake_was_lost

@@ -6,7 +6,7 @@ reload_nginx
 then_a_handshake_fails_within $((deadline_ms + slack_ms))
 
 given_a_service
-then_within 1000 'pages come again' page_comes
+then_within $again_ms 'pages come again' page_comes
 then_pages_come
 
 # A service that is there and does not answer.
@@ -15,11 +15,11 @@ then_a_handshake_fails_within $((deadline_ms + slack_ms))
 reload_nginx
 then_a_handshake_fails_within $((deadline_ms + slack_ms))
 kill -CONT "$service_pid"
-then_within 1000 'pages come again' page_comes
+then_within $again_ms 'pages come again' page_comes
 
 # One that was killed and leaves its sockets behind.
 stop "$service_pid" KILL
 then_a_handshake_fails_within $((deadline_ms + slack_ms))
 given_a_service
-then_within 1000 'pages come again' page_comes
+then_within $again_ms 'pages come again' page_comes
 then_pages_come

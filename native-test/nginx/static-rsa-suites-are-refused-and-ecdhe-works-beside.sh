@@ -25,7 +25,7 @@ for suite in AES128-SHA AES128-GCM-SHA256 AES256-GCM-SHA384; do
     give_up "no page with ECDHE after $suite"
 done
 then_pages_come
-wait_until 2 "a line of NGINX's error log" grep -q 'no decryption and no static RSA.*!kRSA' "$dir/error.log"
+wait_until $site_patience_s "a line of NGINX's error log" grep -q 'no decryption and no static RSA.*!kRSA' "$dir/error.log"
 
 https_port=$(cat "$dir/no-krsa.port")
 fetch "$dir" rsa.signet.test --tls-max 1.2 --ciphers AES128-SHA:ECDHE-RSA-AES128-GCM-SHA256 | grep -q 'only ECDHE'

@@ -30,4 +30,4 @@ fault fail C_Sign CKR_DEVICE_ERROR forever
 when
 then_the_error_log_says www-ec "$dir/run/web.sock" token
 fault clear
-then_within 5000 'pages come again' page_comes
+then_within 10000 'pages come again' page_comes

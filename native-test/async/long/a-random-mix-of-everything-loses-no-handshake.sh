@@ -43,7 +43,7 @@ kill_signer() {
 
 given_a_site
 given_a_slow_token 30000 4
-sed -i 's|^sockets = .*|&\ntimeout_ms = 5000|' "$dir/openssl.cnf"
+given_patient_clients
 given_a_service
 given_nginx_as_a_daemon
 given_visitors 12 40
@@ -64,7 +64,7 @@ done
 then_only_those_who_left_had_no_page
 
 echo "worker: $(worker_kb) kB, $(worker_descriptors) descriptors"
-wait_until 5 'the descriptors to be closed' worker_is_alone 12
+wait_until $site_patience_s 'the descriptors to be closed' worker_is_alone 12
 (($(worker_kb) <= worker_kb_max)) || give_up "the worker has $(worker_kb) kB"
 ticks=$(worker_ticks)
 sleep 1

@@ -8,11 +8,11 @@ given_a_whole_pool
 given_nginx
 given_handshake_load
 # Those of a worker come and go with its connections; the master's do not.
-descriptors=$(find "/proc/$nginx_pid/fd" -mindepth 1 | wc -l)
+descriptors=$(master_descriptors)
 
 for round in $(seq $rounds); do
   echo "round $round"
-  then_a_killed_signer_is_replaced_within 5000
+  then_a_killed_signer_is_replaced_within $replaced_ms
   after_more_handshakes 100
   reload_nginx
   after_more_handshakes 100
@@ -24,5 +24,4 @@ for round in $(seq $rounds); do
   after_more_handshakes 100
 done
 then_no_handshake_was_lost
-now=$(find "/proc/$nginx_pid/fd" -mindepth 1 | wc -l)
-((now == descriptors)) || give_up "NGINX's master had $descriptors descriptors and has $now"
+then_the_master_has_descriptors "$descriptors"

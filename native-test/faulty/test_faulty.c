@@ -199,7 +199,7 @@ static void latency_is_slept_not_computed(void **unused) {
         assert_int_equal(sign(key), CKR_OK);
     uint64_t took = now_ms() - began;
     getrusage(RUSAGE_SELF, &after);
-    assert_in_range(took, 100, 1000);
+    assert_in_range(took, 100, WAIT_MS_MAX);
     assert_in_range((after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000000 + after.ru_utime.tv_usec -
                         before.ru_utime.tv_usec,
                     0, 50000);
@@ -207,11 +207,11 @@ static void latency_is_slept_not_computed(void **unused) {
 
 static void a_limit_makes_calls_queue(void **unused) {
     (void)unused;
-    order("latency C_Sign 20000");
+    order("latency C_Sign 100000");
     order("limit 1");
-    must(time_of_three_threads() >= 300);
+    must(time_of_three_threads() >= 1500);
     order("limit 3");
-    must(time_of_three_threads() < 250);
+    must(time_of_three_threads() < 1400); /* 500 on a machine that does nothing else */
 }
 
 static void wait_until_it_holds_the_place(pid_t child) {
@@ -226,12 +226,12 @@ static void a_limit_counts_all_processes(void **unused) {
     (void)unused;
     CK_OBJECT_HANDLE key = find(CKO_PRIVATE_KEY, ALPHA);
     order("limit 1");
-    order("latency C_Sign 300000");
+    order("latency C_Sign 1000000");
     pid_t child = start_signer("1");
     wait_until_it_holds_the_place(child);
     uint64_t began = now_ms();
     assert_int_equal(sign(key), CKR_OK);
-    must(now_ms() - began > 450); /* what was left of the child's 300 ms, and 300 of our own */
+    must(now_ms() - began > 1100); /* what was left of the child's 1000 ms, and 1000 of our own */
     assert_int_equal(wait_for(child), 0);
     assert_int_equal(atomic_load(&state->slots[0]), 0);
 }
@@ -248,7 +248,7 @@ static void the_place_of_a_killed_process_is_taken_over(void **unused) {
     order("latency C_Sign 0");
     uint64_t began = now_ms();
     assert_int_equal(sign(key), CKR_OK);
-    must(now_ms() - began < 500);
+    must(now_ms() - began < WAIT_MS_MAX);
 }
 
 static void the_next_calls_fail_as_ordered_and_then_no_more(void **unused) {

@@ -6,15 +6,15 @@ cat {rsa,p256,ed25519,genuine}.crt >all.crt
 cat rsa.crt rsa.ref >both.pem
 echo secret >passwords
 
-free_port() { # a port that nobody listens on now
-    local port
+free_port() { # sets PORT to another port that nobody listens on now
     while :; do
-        port=$((20000 + RANDOM % 12000))
-        (: </dev/tcp/127.0.0.1/$port) 2>/dev/null || { echo $port; return; }
+        PORT=$((PORT + 1))
+        (: </dev/tcp/127.0.0.1/$PORT) 2>/dev/null || return 0
     done
 }
 
-RSA_AND_EC=$(free_port) GENUINE=$(free_port) ED25519=$(free_port) COMBINED=$(free_port) VARIABLE=$(free_port)
+PORT=$((20000 + RANDOM % 12000))
+for name in RSA_AND_EC GENUINE ED25519 COMBINED VARIABLE; do free_port && declare $name=$PORT; done
 
 cat >nginx.conf <<END
 daemon off;
@@ -75,7 +75,7 @@ start() {
     OPENSSL_CONF=$WORK/$1.cnf "$NGINX" -p "$WORK" -c nginx.conf -e "$WORK/error.log" >nginx.out 2>&1 &
     MASTER=$!
     PIDS+=($MASTER)
-    for _ in $(seq 250); do
+    for _ in $(seq 1000); do
         (: </dev/tcp/127.0.0.1/$VARIABLE) 2>/dev/null && return 0
         read -rt 0.02 <> <(:)
     done
@@ -88,10 +88,20 @@ stop() {
     wait $MASTER 2>/dev/null
 }
 
+# The client hears of a failure before NGINX logs why.
+says() { # words that are, or soon will be, in error.log
+    for _ in $(seq 500); do
+        grep -q "$1" error.log && return 0
+        read -rt 0.02 <> <(:)
+    done
+    cat error.log
+    return 1
+}
+
 fetches() { # PORT WORDS s_client arguments...
     local port=$1 words=$2
     shift 2
-    printf 'GET / HTTP/1.0\r\n\r\n' | OPENSSL_CONF=$WORK/plain.cnf timeout 10 openssl s_client -connect 127.0.0.1:$port -CAfile all.crt \
+    printf 'GET / HTTP/1.0\r\n\r\n' | OPENSSL_CONF=$WORK/plain.cnf timeout 20 openssl s_client -connect 127.0.0.1:$port -CAfile all.crt \
         -verify_return_error -ign_eof "$@" >page 2>&1
     grep -q "$words" page && grep -q 'HTTP/1.1 200' page || { cat page error.log; return 1; }
 }
@@ -123,8 +133,8 @@ done
 it "without the provider nginx -t fails" fails_saying "cannot load certificate key" nginx plain -t
 export SIGNET_FAKE_FAIL=unreachable
 start after
-it "with the service down a handshake fails" bash -c "! timeout 5 openssl s_client -connect 127.0.0.1:$RSA_AND_EC </dev/null >/dev/null 2>&1"
-it "the error log says why" grep -q 'signing service unreachable.*key "www-.*unreachable: /run/fake.sock' error.log
+it "with the service down a handshake fails" bash -c "! timeout 20 openssl s_client -connect 127.0.0.1:$RSA_AND_EC </dev/null >/dev/null 2>&1"
+it "the error log says why" says 'signing service unreachable.*key "www-.*unreachable: /run/fake.sock'
 it "a genuine key serves all the same" fetches $GENUINE genuine
 stop
 export SIGNET_FAKE_FAIL=

@@ -11,10 +11,21 @@ serve() {
     OPENSSL_CONF=$WORK/$order.cnf openssl s_server -accept 127.0.0.1:0 -www "$@" >server.log 2>&1 &
     SERVER=$!
     PIDS+=($SERVER)
-    for tries in $(seq 200); do
+    for tries in $(seq 1000); do
         PORT=$(sed -n 's/^ACCEPT 127.0.0.1:\([0-9]*\).*/\1/p' server.log)
         [ -n "$PORT" ] && return 0
         kill -0 $SERVER 2>/dev/null || break
+        read -rt 0.02 <> <(:)
+    done
+    cat server.log
+    return 1
+}
+
+# The client hears of a failure before the server prints why.
+says() { # words that are, or soon will be, in server.log
+    local tries
+    for tries in $(seq 500); do
+        grep -q "$1" server.log && return 0
         read -rt 0.02 <> <(:)
     done
     cat server.log
@@ -29,7 +40,7 @@ stop_server() {
 shakes_hands() { # words that s_client must print, then its arguments; a page comes, so both sides are content
     local words=$1
     shift
-    printf 'GET / HTTP/1.0\r\n\r\n' | OPENSSL_CONF=${CLIENT_CNF:-$WORK/plain.cnf} timeout 10 openssl s_client -connect 127.0.0.1:$PORT \
+    printf 'GET / HTTP/1.0\r\n\r\n' | OPENSSL_CONF=${CLIENT_CNF:-$WORK/plain.cnf} timeout 20 openssl s_client -connect 127.0.0.1:$PORT \
         -CAfile all.crt -verify_return_error -ign_eof "$@" >client.log 2>&1
     grep -q 'HTTP/1.0 200' client.log && grep -q 'Cipher is [A-Z]' client.log && grep -q "$words" client.log && return 0
     cat client.log server.log
@@ -69,7 +80,7 @@ for scheme in rsa_pss_pss_sha256 rsa_pss_pss_sha384 rsa_pss_pss_sha512; do
     it "a certificate of an RSA key is not used with $scheme" handshake_fails -tls1_3 -sigalgs $scheme
 done
 it "a static RSA suite is refused" handshake_fails -tls1_2 -cipher AES128-SHA
-it "the server's log says so" grep -q 'no decryption and no static RSA.*static RSA key exchange is refused.*!kRSA' server.log
+it "the server's log says so" says 'no decryption and no static RSA.*static RSA key exchange is refused.*!kRSA'
 it "ECDHE works beside it" shakes_hands 'Cipher is ECDHE-RSA' -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA
 stop_server
 
@@ -101,7 +112,7 @@ stop_server
 
 SIGNET_FAKE_FAIL=late serve after -key rsa.ref -cert rsa.crt
 it "a failing service fails the handshake" handshake_fails -tls1_3
-it "the server's log says why" grep -q 'signing service late.*key "www-rsa" (.*late: /run/fake.sock' server.log
+it "the server's log says why" says 'signing service late.*key "www-rsa" (.*late: /run/fake.sock'
 stop_server
 
 finish

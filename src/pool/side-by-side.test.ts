@@ -59,6 +59,19 @@ t.test('a signer of several sessions that loses them all climbs again, and no jo
   t.equal(pool.signers()[0]?.restarts, 0, 'the same process');
 });
 
+t.test('one session loses its key, another itself, and the signer climbs for both', async (t) => {
+  const token = faultyToken(t);
+  const { pool, key } = await startPool(t, [token.tokenConfig({ sessions: 2 })]);
+  const submit = putBack(pool);
+  token.order({ latencyUs: TOKEN_MS * 1000 });
+  token.order({ fail: 'C_SignInit', rv: 'CKR_KEY_HANDLE_INVALID', times: 1 });
+  token.order({ fail: 'C_Sign', rv: 'CKR_SESSION_HANDLE_INVALID', times: 1 });
+  const jobs = [newJob(key, P256, MESSAGE), newJob(key, P256, MESSAGE)];
+  for (const { job } of jobs) submit(job);
+  for (const { outcome } of jobs) t.match(await outcome, { ok: true });
+  t.match(pool.signers()[0], { state: 'ready', restarts: 0 });
+});
+
 t.test('every algorithm is made side by side as it is alone', async (t) => {
   const keys = (['p256', 'p384', 'p521', 'rsa2048', 'ed25519'] as const).map((type) => ({ label: type, type }));
   const token = createFaultyToken({ keys });

@@ -311,6 +311,8 @@ export class SignerHandle {
 
   /** How long it waits for its turn is the front's own doing. */
   #asksForPin(request: LoginRequest): void {
+    // One of several sessions may be lost just when it was up again after another.
+    this.#climbs();
     if (!this.isClimbing) return;
     clearTimeout(this.#climbWatch);
     this.#listener.onLogin(request);

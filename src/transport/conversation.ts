@@ -40,6 +40,8 @@ export const PROTOCOL_VERSION = 1;
 export const FRAME_BYTES_MAX = 65_536;
 /** Requests that left the caller before it read the GoAway are still taken for this long: a handshake less that fails. */
 export const GO_AWAY_CROSSING_MS = 250;
+/** … and until it has been swept so often: between two sweeps everything that had come is read, however late the service got to run. */
+const CROSSING_SWEEPS = 2;
 
 const SERVICE_AGENT = 'signet';
 /** Error.message and GoAway.reason in sign.proto. */
@@ -55,6 +57,7 @@ export class Conversation {
   readonly #inFlight = new InFlight();
   #state: ConversationState = 'opening';
   #leftMs = 0;
+  #crossingSweeps = 0;
   #agent = '';
 
   /** `parent` is the caller's span, if it told one when it opened the conversation. */
@@ -114,6 +117,7 @@ export class Conversation {
     if (this.#state === 'closed' || this.#state === 'leaving') return;
     this.#state = 'leaving';
     this.#leftMs = performance.now();
+    this.#crossingSweeps = CROSSING_SWEEPS;
     this.#carrier.send({ id: 0, body: { $case: 'goAway', value: { reason: sentence(reason) } } });
   }
 
@@ -122,14 +126,14 @@ export class Conversation {
     if (this.#state === 'closed') return;
     this.#state = 'leaving';
     this.#leftMs = Number.NEGATIVE_INFINITY;
-    this.sweep(performance.now());
+    this.#crossingSweeps = 0;
+    this.#endIfDone(performance.now());
   }
 
   /** Ends a leaving conversation whose time for crossing requests is over and that has nothing in flight. */
   sweep(nowMs: number): void {
-    if (this.#state !== 'leaving' || this.#inFlight.size > 0 || nowMs - this.#leftMs < GO_AWAY_CROSSING_MS) return;
-    this.close();
-    this.#carrier.end();
+    if (this.#crossingSweeps > 0) this.#crossingSweeps--;
+    this.#endIfDone(nowMs);
   }
 
   /** The caller has gone, or must go: cancels what is in flight; its answers are dropped. */
@@ -152,7 +156,7 @@ export class Conversation {
         `${this.#limits.inFlightMax} requests are in flight on this connection`,
       );
     }
-    if (this.#state === 'leaving' && performance.now() - this.#leftMs >= GO_AWAY_CROSSING_MS) {
+    if (this.#state === 'leaving' && !this.#isCrossing(performance.now())) {
       return this.#refuse(id, 'unavailable', 'the service said GoAway on this connection; open a new one');
     }
     this.#load.inFlight++;
@@ -167,7 +171,18 @@ export class Conversation {
     if (!this.#inFlight.delete(id)) return;
     this.#load.inFlight--;
     this.#carrier.send({ id, body: outcome.ok ? signed(outcome) : failed(outcome.error) });
-    if (this.#state === 'leaving' && this.#inFlight.size === 0) this.sweep(performance.now());
+    if (this.#state === 'leaving' && this.#inFlight.size === 0) this.#endIfDone(performance.now());
+  }
+
+  #endIfDone(nowMs: number): void {
+    if (this.#state !== 'leaving' || this.#inFlight.size > 0 || this.#isCrossing(nowMs)) return;
+    this.close();
+    this.#carrier.end();
+  }
+
+  /** Whether what comes may have left before the GoAway was read. */
+  #isCrossing(nowMs: number): boolean {
+    return this.#crossingSweeps > 0 || nowMs - this.#leftMs < GO_AWAY_CROSSING_MS;
   }
 
   #hello(id: number, hello: Hello): boolean {

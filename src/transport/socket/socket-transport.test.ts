@@ -10,6 +10,7 @@ import { until } from '../../../test/fixtures/until.js';
 import type { Limits } from '../../config/schema.js';
 import { SignetError } from '../../errors.js';
 import { ErrorCode, type SignStreamResponse } from '../../gen/signet/v1/sign.js';
+import { GO_AWAY_CROSSING_MS } from '../conversation.js';
 import { startSocketTransport } from './socket-transport.js';
 
 const SELF = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, pid: process.pid };
@@ -296,6 +297,17 @@ t.test('a drain answers what is in flight, after a GoAway, and then closes', asy
   t.equal((await busy.answer(3)).body?.$case, 'sign', 'a request that crossed the GoAway is answered');
   await drained;
   await busy.closed();
+});
+
+t.test('a request on its way is answered, however late the service comes to read it after its GoAway', async (t) => {
+  const { path, transport } = await start(t);
+  const client = await SocketClient.hello(path);
+  const drained = transport.drain(5_000);
+  client.sign(2);
+  const runsAgainMs = performance.now() + 2 * GO_AWAY_CROSSING_MS;
+  while (performance.now() < runsAgainMs);
+  t.equal((await client.answer(2)).body?.$case, 'sign');
+  await drained;
 });
 
 t.test('a service that is replaced by another one costs no request', async (t) => {

@@ -43,7 +43,7 @@ t.test('B11: the PIN is nowhere but in its file', async (t) => {
       seen.processes(service.pid);
       client.sign(++id, { spkiSha256, timeoutUs: 2_000_000 });
       seen.text(`the answer while ${name} failed`, JSON.stringify(await client.answer(id)));
-      await until(async () => (await signers.ready()).length > 0, 20_000);
+      await until(async () => (await signers.ready()).length > 0);
       seen.processes(service.pid);
       token.order({ clear: true });
     }

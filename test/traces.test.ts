@@ -181,7 +181,7 @@ async function takenAgain(t: Test, service: RunningService, collector: Collector
   socket.sign(2, requestOf(key, tls13('server'), LAST));
   await service.logged('the collector takes spans again');
   const id = attemptId(LAST).toString('hex');
-  await until(() => collector.spans.some(({ attributes }) => attributes['signet.attempt_id'] === id), 10_000);
+  await until(() => collector.spans.some(({ attributes }) => attributes['signet.attempt_id'] === id));
 }
 
 /** The attempt id of no other request. */

@@ -107,6 +107,15 @@ export async function listening(server: Running, port: number): Promise<void> {
   });
 }
 
+/** Waits until it listens and has forked its first worker: a server with workers listens before it takes signals, of which it would die. */
+export async function serving(server: Running, port: number): Promise<void> {
+  await listening(server, port);
+  await until('a worker', () => {
+    if (server.hasEnded) throw new Error(`it ended at once: ${server.log()}`);
+    return childrenOf(server.pid).length > 0;
+  });
+}
+
 export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });

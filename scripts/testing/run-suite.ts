@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Suite } from './suites.js';
 import { type Shown, type Tally, TapTally } from './tap-tally.js';
 
-/** A suite that is told to end gets this long before it is killed, in milliseconds. */
+/** A suite that is told to end gets this long before it is killed, as does what it left behind, in milliseconds. */
 const END_MS = 5_000;
 const MARK: Readonly<Record<Shown['kind'], string>> = {
   passed: 'ok',
@@ -83,6 +83,11 @@ async function ended(running: ChildProcess, suite: Suite): Promise<string | unde
   const tooLate = setTimeout(() => endGroup(running, 'SIGKILL'), suite.limitS * 1000 + END_MS);
   const stop = (signal: NodeJS.Signals): void => endGroup(running, signal);
   process.once('SIGINT', stop).once('SIGTERM', stop);
+  // Its streams are closed when nobody has them any more: a process that it left behind would be waited for.
+  let leftBehind: NodeJS.Timeout | undefined;
+  running.once('exit', () => {
+    leftBehind = setTimeout(() => endGroup(running, 'SIGKILL'), END_MS);
+  });
   const outcome = await new Promise<string | undefined>((resolve) => {
     running.once('error', (error) => resolve(error.message));
     running.once('close', (code, signal) =>
@@ -91,12 +96,13 @@ async function ended(running: ChildProcess, suite: Suite): Promise<string | unde
   });
   clearTimeout(late);
   clearTimeout(tooLate);
+  clearTimeout(leftBehind);
   process.off('SIGINT', stop).off('SIGTERM', stop);
   return isLate ? `still running after ${suite.limitS} s` : outcome;
 }
 
 function endGroup(running: ChildProcess, signal: NodeJS.Signals): void {
-  if (running.pid === undefined || running.exitCode !== null) return;
+  if (running.pid === undefined) return;
   try {
     process.kill(-running.pid, signal);
   } catch {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Cell, KEY_KINDS, type KeyKind, keysOf, type Program, type Row, TLS } from '../cells.js';
 import { resumes, visitSigned } from '../handshake.js';
-import { freePorts, listening, type Running, start } from '../processes.js';
+import { freePorts, type Running, serving, start } from '../processes.js';
 import type { Site } from '../site.js';
 
 const PAIR: readonly KeyKind[] = ['p256', 'rsa2048'];
@@ -80,7 +80,7 @@ ${hosts}
   const running = start('apache2', ['-DFOREGROUND', '-f', conf], site.file(`${name}.log`), {
     OPENSSL_CONF: site.file('provider.cnf'),
   });
-  await listening(running, port);
+  await serving(running, port);
   return running;
 }
 

@@ -2,7 +2,7 @@
 import { copyFileSync } from 'node:fs';
 import { type Cell, KEY_KINDS, type KeyKind, keysOf, type Program, type Row, TLS } from '../cells.js';
 import { clientUse, demandingServer, resumes, visitSigned, wasSeen } from '../handshake.js';
-import { freePorts, listening, type Running, run, start } from '../processes.js';
+import { freePorts, listening, type Running, run, serving, start } from '../processes.js';
 import type { Site } from '../site.js';
 
 const QUICK: readonly KeyKind[] = ['p256', 'rsa2048'];
@@ -140,6 +140,6 @@ ${sections}`,
   );
   const env = { OPENSSL_CONF: site.file('provider.cnf') };
   const running = start('haproxy', ['-db', ...args, '-f', conf], site.file(`${name}.log`), env);
-  await listening(running, port);
+  await (args.includes('-W') ? serving : listening)(running, port);
   return running;
 }

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { type Cell, KEY_KINDS, type KeyKind, keysOf, type Program, type Row, TLS } from '../cells.js';
 import { makeOcspResponse } from '../certificates.js';
 import { resumes, visit, visitSigned } from '../handshake.js';
-import { freePorts, listening, type Running, start } from '../processes.js';
+import { freePorts, type Running, serving, start } from '../processes.js';
 import type { Site } from '../site.js';
 import { engineConf } from './engines.js';
 
@@ -149,7 +149,7 @@ export async function startNginx(site: Site, blocks: string, port: number, env: 
     site.file(`${name}.out`),
     env,
   );
-  await listening(running, port).catch((error) => {
+  await serving(running, port).catch((error) => {
     throw new Error(`${error.message}\n${readFileSync(site.file(`${name}.log`), 'utf8')}`);
   });
   return running;

@@ -82,6 +82,8 @@ export class SignerHandle {
   #state: SignerState = 'starting';
   #keys: ReadonlySet<string> = new Set();
   #refreshId = 1;
+  /** Whether it was not asked to look for its keys again when the others were: what it tells of them may be older. */
+  #missedRefresh = false;
   #watch: NodeJS.Timeout | undefined;
   #climbWatch: NodeJS.Timeout | undefined;
   /** Whether it is on its way to be ready, and will tell how that ended. */
@@ -177,7 +179,10 @@ export class SignerHandle {
 
   /** Lets it look for its keys again. Resolves when it has answered, ended, or not answered in time. */
   async refresh(): Promise<void> {
-    if (this.#state !== 'ready') return;
+    if (this.#state !== 'ready') {
+      this.#missedRefresh = true;
+      return;
+    }
     const id = this.#refreshId++;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, REFRESH_MS_MAX);
@@ -218,7 +223,8 @@ export class SignerHandle {
 
   kill(reason: EndReason, message: string): void {
     if (this.#state === 'dead') return;
-    this.#failure = { reason, message };
+    // What the token said to the PIN must not be forgotten: it would be tried again.
+    if (this.#failure?.reason !== 'wrong_pin') this.#failure = { reason, message };
     this.#state = 'draining';
     this.#child.kill('SIGKILL');
   }
@@ -332,6 +338,7 @@ export class SignerHandle {
     this.#state = 'ready';
     this.tries = 0;
     this.recoveries++;
+    this.#looksAgain();
     this.#listener.onUp();
   }
 
@@ -342,12 +349,22 @@ export class SignerHandle {
   }
 
   #toldKeys(id: number, report: KeysReport): void {
+    if (this.#looksAgain()) return;
     if (this.#state === 'starting') {
       this.#state = 'ready';
       this.#endClimb();
     }
     this.#listener.onKeys(report);
     this.#refreshes.get(id)?.();
+  }
+
+  /** Whether it is asked now for what it missed; its keys come after that. */
+  #looksAgain(): boolean {
+    if (!this.#missedRefresh || this.#state === 'draining') return false;
+    this.#missedRefresh = false;
+    if (this.#state === 'starting') this.#watchClimb();
+    this.#socket.write(encodeRefresh(0));
+    return true;
   }
 
   /** One timer per hang time, not per job: it looks how long the oldest job has been worked on and waits for the rest. */

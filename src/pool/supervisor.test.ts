@@ -2,7 +2,7 @@ import childProcess, { type SpawnOptions } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import tap, { test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { spyOn } from '../../test/fixtures/pkcs11-spy.js';
 import { keepSigning, logTo, newPool, putBack, sign, startPool, tokenOf, until } from '../../test/fixtures/pool.js';
 import { newJob } from '../../test/fixtures/sign-job.js';
@@ -10,6 +10,7 @@ import { createToken } from '../../test/fixtures/softhsm-token.js';
 import { algorithmNamed, algorithmsOf } from '../algorithms.js';
 import type { ServedKey } from '../keys/served-key.js';
 import { verifies } from '../signer/verify.js';
+import { encodeFailed, encodeKeys, encodeLoggedIn, encodeLogin, FrameType } from './messages.js';
 
 const MESSAGE = Buffer.from('a message');
 const P256 = named('ecdsa_secp256r1_sha256');
@@ -98,15 +99,7 @@ test('a signer killed under load costs no job while another lives, and is replac
 });
 
 test('how a signer ended is known also when its process ends a while after its socket', async (t) => {
-  const { spawn } = childProcess;
-  const useInstead = (changed: typeof spawn) => {
-    childProcess.spawn = changed;
-    syncBuiltinESMExports();
-  };
-  t.teardown(() => useInstead(spawn));
-  const closes = 'fs.closeSync(3); setTimeout(() => process.kill(process.pid, "SIGKILL"), 150)';
-  useInstead(((program: string, _: string[], options: SpawnOptions) =>
-    spawn(program, ['-e', closes], options)) as typeof spawn);
+  signersRun(t, 'fs.closeSync(3); setTimeout(() => process.kill(process.pid, "SIGKILL"), 150)');
   const pool = newPool(t, [token.tokenConfig()]);
   await until(() => pool.signers()[0]?.lastError !== '');
   t.match(pool.signers()[0], { lastError: 'ended by SIGKILL' });
@@ -145,6 +138,39 @@ test('a wrong PIN costs one login in all, and no signer is started again', async
   t.match(lines.join(''), /correct the PIN file/);
   t.notMatch(lines.join(''), /wrong-pin-1234/);
   await pool.refreshKeys();
+});
+
+test('a PIN that was refused is not tried again, though the signer hangs at its end', async (t) => {
+  const failed = encodeFailed({ reason: 'wrong_pin', message: 'C_Login: CKR_PIN_INCORRECT' });
+  signersRun(t, `${SPEAKS} hears(${FrameType.pin}); says('${hex(failed)}'); console.error('all is said'); hangs();`);
+  const lines: string[] = [];
+  const pool = newPool(t, [token.tokenConfig()], logTo(lines));
+  await until(() => lines.some((line) => line.includes('all is said')));
+  await pool.close(100);
+  t.match(pool.signers()[0], { state: 'dead', lastError: 'C_Login: CKR_PIN_INCORRECT' });
+});
+
+test('what a signer tells of its keys that it looked at before a refresh is not taken', async (t) => {
+  const keysOf = (label: string) => {
+    const spki = generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+    return hex(encodeKeys(0, { keys: [{ spki, label, id: '01', certificateChain: [] }], warnings: [] }));
+  };
+  signersRun(
+    t,
+    `${SPEAKS} hears(${FrameType.pin}); says('${hex(encodeLoggedIn())}'); console.error('has looked');
+    while (!fs.existsSync('${token.folder}/refreshed')); says('${keysOf('old')}');
+    hears(${FrameType.refresh}); says('${keysOf('new')}'); hears();`,
+  );
+  const lines: string[] = [];
+  const pool = newPool(t, [token.tokenConfig()], logTo(lines));
+  const told: string[] = [];
+  pool.onKeys = (keys) => told.push(...keys.map(({ label }) => label));
+  await until(() => lines.some((line) => line.includes('has looked')));
+  await pool.refreshKeys();
+  writeFileSync(`${token.folder}/refreshed`, '');
+  await until(() => told.length > 0);
+  t.same(told, ['new']);
+  t.match(pool.signers()[0], { state: 'ready' });
 });
 
 test('a signature that does not verify is not returned, and its token is out of use', async (t) => {
@@ -284,6 +310,29 @@ test('the PIN is in no argument, environment or log of a signer', async (t) => {
   t.notMatch(environment, /not for signers/);
   t.match(environment, new RegExp(`SOFTHSM2_CONF=${token.conf}`));
 });
+
+const hex = (frame: Buffer) => frame.toString('hex');
+
+/** What the script of a signer needs, which begins with its wish to log in: `hears` waits for a frame of a type, or for the end. */
+const SPEAKS = `
+  const says = (hex) => fs.writeSync(3, Buffer.from(hex, 'hex'));
+  const frame = Buffer.alloc(65536);
+  const reads = (from, to) => { while (from < to) from += fs.readSync(3, frame, from, to - from) || process.exit(); };
+  const hears = (type) => { do { reads(0, 4); reads(4, 4 + frame.readUInt32BE(0)); } while (frame[4] !== type); };
+  const hangs = () => setInterval(() => undefined, 1000);
+  says('${hex(encodeLogin({ serial: '0123', finalTry: false, locked: false }))}');`;
+
+/** Signers run this instead. */
+function signersRun(t: Test, script: string): void {
+  const { spawn } = childProcess;
+  const useInstead = (changed: typeof spawn) => {
+    childProcess.spawn = changed;
+    syncBuiltinESMExports();
+  };
+  t.teardown(() => useInstead(spawn));
+  useInstead(((program: string, _: string[], options: SpawnOptions) =>
+    spawn(program, ['-e', script], options)) as typeof spawn);
+}
 
 function named(name: string) {
   const algorithm = algorithmNamed(name);

@@ -83,9 +83,11 @@ async function crashes(t: Test, seen: Seen): Promise<void> {
 t.test('F5: a series of crashes is held back longer each time, and fails no request', async (t) => {
   const token = createFaultyToken({ keys: [{ label: 'p256', type: 'p256' }] });
   t.teardown(() => token.remove());
-  const service = await startService(t, token, { signers: 1 });
+  // Each request may have to wait for a signer that is held back and then started.
+  const timeoutMs = 4 * TIMEOUT_MS;
+  const service = await startService(t, token, { signers: 1, limits: { sign_timeout_ms: timeoutMs } });
   const signers = watchSigners(t, service);
-  const load = await recordLoad(t, service, { callers: 1, timeoutMs: 2 * TIMEOUT_MS });
+  const load = await recordLoad(t, service, { callers: 1, timeoutMs });
   for (let crash = 1; crash <= CRASHES; crash++) {
     await load.more(10);
     token.order({ crash: 'C_Sign', call: 1 });

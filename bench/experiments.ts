@@ -213,7 +213,7 @@ function plainPages(lengths: Lengths): Experiment {
   return {
     name: 'plain-pages',
     question:
-      'Does a plain page wait for the token? One worker, 200 new TLS connections a second (P-256, TLS 1.3), a token of 50 ms, 20 signers.',
+      'Does a plain page wait for the token? One worker, 200 new TLS connections a second (P-256, TLS 1.3), a token of 50 ms, 32 sessions.',
     ...lengths,
     runs: (['nginx-file', 'nginx-async'] as const).map((server) => ({
       name: server,
@@ -367,7 +367,7 @@ function slowHandshakes(lengths: Lengths): Experiment {
   );
   return {
     name: 'slow-handshakes',
-    question: 'How many handshakes does one worker make, by what the token takes? P-256, TLS 1.3, 20 signers.',
+    question: 'How many handshakes does one worker make, by what the token takes? P-256, TLS 1.3, 32 sessions.',
     ...lengths,
     runs,
   };

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createServer as createPlainServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { certificateOf, ecKey } from '../../test/tls-messages.js';
 import type { Load } from '../experiment.js';
@@ -43,6 +43,23 @@ t.test('a closed loop has so many handshakes under way and no more', async (t) =
   t.ok(server.most >= 4 && server.most <= 8, `${server.most} at once`);
   t.ok(measured.count > 10);
 });
+
+for (const version of ['1.2', '1.3'] as const) {
+  t.test(`handshakes of TLS ${version} are whole ones, as the server sees them`, async (t) => {
+    const server = await handshakes(t, 0, version);
+    const options = words({ ...WISH, port: server.port, version, concurrent: 4 });
+    const measured = await runLoad(PROGRAM, options, WATCH);
+    // Those of the warm-up and those that are under way at the end are not counted.
+    t.ok(measured.count > 10 && server.secure >= measured.count, `${measured.count}, the server's ${server.secure}`);
+    t.equal(server.cipher, version === '1.3' ? 'TLS_AES_128_GCM_SHA256' : 'ECDHE-ECDSA-AES128-GCM-SHA256');
+  });
+
+  t.test(`a handshake that a server of another version refuses than ${version} ends the load`, async (t) => {
+    const { port } = await handshakes(t, 0, version === '1.2' ? '1.3' : '1.2');
+    const options = words({ ...WISH, port, version, concurrent: 4 });
+    await t.rejects(runLoad(PROGRAM, options, WATCH), /a handshake failed: (TLS|the server)/);
+  });
+}
 
 t.test('handshakes at a constant rate, and pages meanwhile', async (t) => {
   const ports = { 'ec 1.3': (await handshakes(t, 20)).port, plain: await pages(t) };
@@ -89,24 +106,53 @@ function pages(t: Test, { stallAt = Number.NaN, stallMs = 0, status = 200 } = {}
   return listening(t, server);
 }
 
-/** Handshakes that begin so late, and how many were open at once at most. */
-async function handshakes(t: Test, delayMs: number): Promise<{ readonly port: number; readonly most: number }> {
+interface Handshakes {
+  readonly port: number;
+  /** How many connections were open at once at most. */
+  readonly most: number;
+  /** Handshakes that came to their end, and what the last agreed on. */
+  readonly secure: number;
+  readonly cipher: string;
+}
+
+/** Handshakes that begin so late. */
+async function handshakes(t: Test, delayMs: number, version: '1.2' | '1.3' = '1.3'): Promise<Handshakes> {
   const { privateKey } = ecKey();
   const cert = `-----BEGIN CERTIFICATE-----\n${certificateOf(privateKey).toString('base64')}\n-----END CERTIFICATE-----\n`;
-  const identity = { key: privateKey.export({ format: 'pem', type: 'pkcs8' }), cert };
+  const tlsVersion = `TLSv${version}` as const;
+  const secureContext = createSecureContext({
+    key: privateKey.export({ format: 'pem', type: 'pkcs8' }),
+    cert,
+    minVersion: tlsVersion,
+    maxVersion: tlsVersion,
+  });
   const open = new Set<Socket>();
   let most = 0;
+  let secure = 0;
+  let cipher = '';
   const server = createServer((socket) => {
     open.add(socket);
     most = Math.max(most, open.size);
     socket.once('close', () => open.delete(socket)).on('error', () => undefined);
-    setTimeout(() => new TLSSocket(socket, { isServer: true, ...identity }).on('error', () => undefined), delayMs);
+    setTimeout(() => {
+      const tls = new TLSSocket(socket, { isServer: true, secureContext }).on('error', () => undefined);
+      tls.on('secure', () => {
+        secure += 1;
+        cipher = tls.getCipher().name;
+      });
+    }, delayMs);
   });
   const port = await listening(t, server);
   return {
     port,
     get most() {
       return most;
+    },
+    get secure() {
+      return secure;
+    },
+    get cipher() {
+      return cipher;
     },
   };
 }

@@ -380,6 +380,18 @@ static void a_client_freed_with_requests_in_flight_fails_them(void **state) {
     signet_pending_abandon(abandoned);
 }
 
+static void a_client_freed_after_the_reader_has_fallen_asleep_ends_its_connection(void **state) {
+    scene *scene = *state;
+    signet_client *client = new_client(scene->first, PATIENCE_MS);
+    atomic_int calls = 0;
+
+    assert_takes(start(client, "first", &calls), "first");
+    usleep(650000); /* longer than it lingers */
+    assert_int_equal(fake_count(scene->service).open, 1);
+    signet_client_free(client);
+    WAIT_FOR(fake_count(scene->service).open == 0);
+}
+
 static void no_descriptor_is_left_behind(void **state) {
     scene *scene = *state;
     atomic_int calls = 0;
@@ -508,6 +520,7 @@ int main(void) {
         ON_SCENE(long_messages_are_sent_piece_by_piece_when_the_socket_is_full),
         ON_SCENE(a_request_may_be_taken_from_within_its_own_callback),
         ON_SCENE(a_client_freed_with_requests_in_flight_fails_them),
+        ON_SCENE(a_client_freed_after_the_reader_has_fallen_asleep_ends_its_connection),
         ON_SCENE(no_descriptor_is_left_behind),
         ON_SCENE(the_reader_takes_no_signal),
         ON_SCENE(threads_share_the_connection_start_take_and_abandon),

@@ -52,15 +52,20 @@ void signet__shared_init(signet__shared *shared, signet_client *client) {
 }
 
 bool signet__shared_end(signet__shared *shared) {
-    bool last;
+    bool last, watched;
 
     pthread_mutex_lock(&shared->lock);
+    watched = shared->lanes != NULL && !shared->client->driven;
     while (shared->waiting != NULL) {
         signet__fail(&shared->waiting->result, SIGNET_INTERNAL, NULL, "the client was freed");
         signet__completion_complete(shared, shared->waiting);
     }
     free_lanes(shared);
     pthread_mutex_unlock(&shared->lock);
+    /* A connection that a thread polls ends when the poll does, not when it is closed (get_file in the kernel's
+     * __pollwait). */
+    if (watched)
+        signet__reader_notice(SIGNET__NEVER, true);
     signet__completion_call(shared);
     pthread_mutex_lock(&shared->lock);
     last = --shared->holders == 0;

@@ -32,8 +32,13 @@ t.test('groups, marks, rates, expiry and duplicates hold on the wire, and the re
   t.equal(await asWeb(first), 'sign', 'a retry keeps its attempt id');
   t.match(await asWeb(request(www, message)), { message: /was signed before under another attempt_id/ });
 
+  const burstMs = performance.now();
   const burst = await Promise.all([1, 2, 3].map(() => asLocal(digest(api))));
-  t.match(burst.sort(), ['sign', 'sign', /1 signatures per second and 2 at once; retry in \d+ ms/], 'a burst of 2');
+  // For each second that it took, there is one more.
+  const most = Math.floor(2 + (performance.now() - burstMs) / 1000);
+  const refused = burst.filter((answer) => answer !== 'sign');
+  t.ok(3 - refused.length >= 2 && 3 - refused.length <= most, `a burst of 2: ${burst}`);
+  for (const answer of refused) t.match(answer, /1 signatures per second and 2 at once; retry in \d+ ms/);
 
   writeFileSync(service.configFile, readFileSync(service.configFile, 'utf8').replace(TO_COME, PAST));
   t.match(await signet(['--config', service.configFile, 'reload']), { code: 0 });
@@ -53,7 +58,7 @@ t.test('groups, marks, rates, expiry and duplicates hold on the wire, and the re
   const metrics = (serving.addresses as string[]).find((address) => address.startsWith('http'));
   const scrape = await (await fetch(metrics as string)).text();
   t.match(scrape, 'signet_duplicate_requests_total{answer="refused"} 1\n');
-  t.match(scrape, 'signet_quota_refusals_total 1\n');
+  t.match(scrape, `signet_quota_refusals_total ${refused.length}\n`);
 });
 
 /** Keys of a token and one that it does not have, grants of every kind, and a caller on each transport. */

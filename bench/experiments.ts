@@ -9,7 +9,7 @@ import {
   type ServiceWish,
 } from './experiment.js';
 
-/** `quick` has what the gates look at, in short runs, and nothing else; without plain pages, since 20 signers take long to start. */
+/** `quick` has what the gates look at, in short runs, and nothing else; but for the servers with a slow token, which take long to start. */
 export type Length = 'full' | 'quick';
 
 /** Everything that `make bench` measures, in order. */
@@ -42,6 +42,7 @@ function sweeps(lengths: Lengths): Experiment[] {
     overload({ turns: 3, seconds: 1.5 }),
     otherHandshakes({ turns: 3, seconds: 0.5 }),
     slowHandshakes({ turns: 3, seconds: 0.8 }),
+    slowToken({ turns: 7, seconds: 2 }),
     plainPages({ turns: 7, seconds: 3 }),
   ];
 }
@@ -209,6 +210,26 @@ const PAGES_PER_SECOND = 487;
  * turn: the slowest page of a turn against the slowest with the key in a file right beside it, and the worst turn counts.
  * The blocking provider cannot take part: 200 a second ask for 10 s of its worker's time.
  */
+/** What the issue of a worker that does not wait asks for: as fast as with the key in a file, or as the token. */
+function slowToken(lengths: Lengths): Experiment {
+  const run = (server: ServerName, key: 'ec' | 'rsa', version: '1.2' | '1.3', tokenMs: number): Run => ({
+    name: `${server}, ${key}, TLS ${version}, token of ${tokenMs} ms`,
+    on: SLOW,
+    load: { by: 'handshakes', server, key, version, pace: { atOnce: MANY }, tokenMs },
+  });
+  return {
+    name: 'slow-token',
+    question: 'Is a worker with a slow token as fast as with the key in a file? 32 handshakes at once, 32 sessions.',
+    ...lengths,
+    runs: [
+      ...(['1.3', '1.2'] as const).flatMap((version) =>
+        (['nginx-file', 'nginx-async'] as const).map((server) => run(server, 'ec', version, 2)),
+      ),
+      ...(['nginx-file', 'nginx-provider', 'nginx-async'] as const).map((server) => run(server, 'rsa', '1.3', 10)),
+    ],
+  };
+}
+
 function plainPages(lengths: Lengths): Experiment {
   return {
     name: 'plain-pages',

@@ -74,7 +74,7 @@ t.test('a gate that could not be measured is missed and says why', (t) => {
 });
 
 /** Takes longer than a quick run has time for. */
-const FULL_ONLY = ['plain-pages'];
+const FULL_ONLY = ['slow-token', 'plain-pages'];
 
 t.test('every gate of gates.json names runs that are measured often enough', (t) => {
   for (const length of ['full', 'quick'] as const)

@@ -179,10 +179,8 @@ export class SignerHandle {
 
   /** Lets it look for its keys again. Resolves when it has answered, ended, or not answered in time. */
   async refresh(): Promise<void> {
-    if (this.#state !== 'ready') {
-      this.#missedRefresh = true;
-      return;
-    }
+    this.#missedRefresh = this.#state !== 'ready';
+    if (this.#missedRefresh) return;
     const id = this.#refreshId++;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, REFRESH_MS_MAX);
@@ -343,6 +341,7 @@ export class SignerHandle {
   }
 
   #fell(report: DownReport): void {
+    if (this.#state === 'starting') this.#state = 'recovering';
     this.suspend();
     this.#endClimb();
     this.#listener.onDown(report);

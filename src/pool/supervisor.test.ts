@@ -10,7 +10,7 @@ import { createToken } from '../../test/fixtures/softhsm-token.js';
 import { algorithmNamed, algorithmsOf } from '../algorithms.js';
 import type { ServedKey } from '../keys/served-key.js';
 import { verifies } from '../signer/verify.js';
-import { encodeFailed, encodeKeys, encodeLoggedIn, encodeLogin, FrameType } from './messages.js';
+import { encodeDown, encodeFailed, encodeKeys, encodeLoggedIn, encodeLogin, encodeUp, FrameType } from './messages.js';
 
 const MESSAGE = Buffer.from('a message');
 const P256 = named('ecdsa_secp256r1_sha256');
@@ -150,7 +150,7 @@ test('a PIN that was refused is not tried again, though the signer hangs at its 
   t.match(pool.signers()[0], { state: 'dead', lastError: 'C_Login: CKR_PIN_INCORRECT' });
 });
 
-test('what a signer tells of its keys that it looked at before a refresh is not taken', async (t) => {
+test('what a signer tells of its keys that it looked at before a refresh is not taken, and it looks until it has them', async (t) => {
   const keysOf = (label: string) => {
     const spki = generateKeyPairSync('ed25519').publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
     return hex(encodeKeys(0, { keys: [{ spki, label, id: '01', certificateChain: [] }], warnings: [] }));
@@ -159,7 +159,8 @@ test('what a signer tells of its keys that it looked at before a refresh is not 
     t,
     `${SPEAKS} hears(${FrameType.pin}); says('${hex(encodeLoggedIn())}'); console.error('has looked');
     while (!fs.existsSync('${token.folder}/refreshed')); says('${keysOf('old')}');
-    hears(${FrameType.refresh}); says('${keysOf('new')}'); hears();`,
+    hears(${FrameType.refresh}); says('${hex(encodeDown({ message: 'not now', badSignature: false }))}');
+    hears(${FrameType.recover}); says('${keysOf('new')}'); says('${hex(encodeUp())}'); hears();`,
   );
   const lines: string[] = [];
   const pool = newPool(t, [token.tokenConfig()], logTo(lines));
@@ -170,7 +171,7 @@ test('what a signer tells of its keys that it looked at before a refresh is not 
   writeFileSync(`${token.folder}/refreshed`, '');
   await until(() => told.length > 0);
   t.same(told, ['new']);
-  t.match(pool.signers()[0], { state: 'ready' });
+  await until(() => pool.signers()[0]?.state === 'ready');
 });
 
 test('a signature that does not verify is not returned, and its token is out of use', async (t) => {
@@ -204,11 +205,13 @@ test('a signer that hangs is killed and replaced, and its jobs go to another', a
 test('a job that loses its second signer is answered unavailable', async (t) => {
   const { pool, key } = await startPool(t, [token.tokenConfig()]);
   const pid = pool.signers()[0]?.pid ?? 0;
+  putBack(pool);
   process.kill(pid, 'SIGSTOP');
   const { job, outcome } = newJob(key, P256, MESSAGE);
   job.attempts = 1;
   t.ok(pool.offer(job));
-  process.kill(pid, 'SIGKILL');
+  process.kill(pid, 'SIGSEGV');
+  process.kill(pid, 'SIGCONT');
   t.match(await outcome, { ok: false, error: { code: 'unavailable' } });
 });
 

@@ -15,6 +15,17 @@ import { encodeDown, encodeFailed, encodeKeys, encodeLoggedIn, encodeLogin, enco
 const MESSAGE = Buffer.from('a message');
 const P256 = named('ecdsa_secp256r1_sha256');
 
+const hex = (frame: Buffer) => frame.toString('hex');
+
+/** What the script of a signer needs, which begins with its wish to log in: `hears` waits for a frame of a type, or for the end. */
+const SPEAKS = `
+  const says = (hex) => fs.writeSync(3, Buffer.from(hex, 'hex'));
+  const frame = Buffer.alloc(65536);
+  const reads = (from, to) => { while (from < to) from += fs.readSync(3, frame, from, to - from) || process.exit(); };
+  const hears = (type) => { do { reads(0, 4); reads(4, 4 + frame.readUInt32BE(0)); } while (frame[4] !== type); };
+  const hangs = () => setInterval(() => undefined, 1000);
+  says('${hex(encodeLogin({ serial: '0123', finalTry: false, locked: false }))}');`;
+
 /** For the tests that change nothing in it; each has signers of its own. */
 const token = createToken({
   keys: [
@@ -313,17 +324,6 @@ test('the PIN is in no argument, environment or log of a signer', async (t) => {
   t.notMatch(environment, /not for signers/);
   t.match(environment, new RegExp(`SOFTHSM2_CONF=${token.conf}`));
 });
-
-const hex = (frame: Buffer) => frame.toString('hex');
-
-/** What the script of a signer needs, which begins with its wish to log in: `hears` waits for a frame of a type, or for the end. */
-const SPEAKS = `
-  const says = (hex) => fs.writeSync(3, Buffer.from(hex, 'hex'));
-  const frame = Buffer.alloc(65536);
-  const reads = (from, to) => { while (from < to) from += fs.readSync(3, frame, from, to - from) || process.exit(); };
-  const hears = (type) => { do { reads(0, 4); reads(4, 4 + frame.readUInt32BE(0)); } while (frame[4] !== type); };
-  const hangs = () => setInterval(() => undefined, 1000);
-  says('${hex(encodeLogin({ serial: '0123', finalTry: false, locked: false }))}');`;
 
 /** Signers run this instead. */
 function signersRun(t: Test, script: string): void {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { createFaultyToken, type FaultyToken } from '../../test/fixtures/faulty-token.js';
 import { keepSigning, putBack, startPool } from '../../test/fixtures/pool.js';
-import { newJob } from '../../test/fixtures/sign-job.js';
+import { newJob, type TestJob } from '../../test/fixtures/sign-job.js';
 import { until } from '../../test/fixtures/until.js';
 import { type Algorithm, algorithmNamed, algorithmsOf } from '../algorithms.js';
 import { verifies } from '../signer/verify.js';
@@ -61,14 +61,20 @@ t.test('a signer of several sessions that loses them all climbs again, and no jo
 
 t.test('one session loses its key, another itself, and the signer climbs for both', async (t) => {
   const token = faultyToken(t);
-  const { pool, key } = await startPool(t, [token.tokenConfig({ sessions: 2 })]);
+  const { pool, key } = await startPool(t, [token.tokenConfig({ sessions: 3 })]);
   const submit = putBack(pool);
-  token.order({ latencyUs: TOKEN_MS * 1000 });
+  const [long, ...others] = [1, 2, 3].map(() => newJob(key, P256, MESSAGE)) as [TestJob, TestJob, TestJob];
+  token.order({ latencyUs: 3_000_000 });
+  submit(long.job);
+  await until(() => token.counters('C_Sign').calls === 1, COMES_MS_MAX);
+  // Nothing is brought back while one session signs.
   token.order({ fail: 'C_SignInit', rv: 'CKR_KEY_HANDLE_INVALID', times: 1 });
   token.order({ fail: 'C_Sign', rv: 'CKR_SESSION_HANDLE_INVALID', times: 1 });
-  const jobs = [newJob(key, P256, MESSAGE), newJob(key, P256, MESSAGE)];
-  for (const { job } of jobs) submit(job);
-  for (const { outcome } of jobs) t.match(await outcome, { ok: true });
+  for (const { job } of others) submit(job);
+  const failed = () => [token.counters('C_SignInit').failed, token.counters('C_Sign').failed].join();
+  await until(() => failed() === '1,1', COMES_MS_MAX);
+  token.order({ latencyUs: 0 });
+  for (const { outcome } of [long, ...others]) t.match(await outcome, { ok: true });
   t.match(pool.signers()[0], { state: 'ready', restarts: 0 });
 });
 

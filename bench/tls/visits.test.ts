@@ -65,7 +65,7 @@ t.test('handshakes at a constant rate, and pages meanwhile', async (t) => {
   const ports = { 'ec 1.3': (await handshakes(t, 20)).port, plain: await pages(t) };
   // So that what ends a little later on a busy machine is a small part of it.
   const sample = await visit(ports, LOAD, 3, WATCH);
-  t.ok(sample.count >= 149 && sample.count <= 151, `${sample.count} in 3 s of 50 a second`);
+  t.ok(sample.count >= 29 && sample.count <= 31, `${sample.count} in 3 s of 10 a second`);
   t.ok(sample.p50_us > 20_000);
   const { page_us = 0, page_p99_us = 0, page_max_us = 0 } = sample;
   t.ok(0 < page_us && page_us <= page_p99_us && page_p99_us <= page_max_us);
@@ -73,7 +73,7 @@ t.test('handshakes at a constant rate, and pages meanwhile', async (t) => {
 
 t.test('a worker that does not keep up with the handshakes is no measurement', async (t) => {
   const ports = { 'ec 1.3': (await handshakes(t, 400)).port, plain: await pages(t) };
-  await t.rejects(visit(ports, LOAD, 0.5, WATCH), /the worker makes [\d.]+ handshakes\/s of 50 that are begun/);
+  await t.rejects(visit(ports, LOAD, 0.5, WATCH), /the worker makes [\d.]+ handshakes\/s of 10 that are begun/);
 });
 
 const LOAD: Load & { by: 'handshakes' } = {
@@ -81,8 +81,9 @@ const LOAD: Load & { by: 'handshakes' } = {
   server: 'nginx-file',
   key: 'ec',
   version: '1.3',
-  pace: { perSecond: 50 },
-  pagesPerSecond: 200,
+  // No more than a tenth of a processor makes.
+  pace: { perSecond: 10 },
+  pagesPerSecond: 50,
 };
 
 /** Answers nothing for so long from the nth page on; then all at once. */

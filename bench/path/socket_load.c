@@ -14,6 +14,7 @@
  * Exit: 0 measured, 1 it failed, 2 wrong usage.
  */
 #include "../native/samples.h"
+#include "../native/settings.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -81,7 +82,6 @@ static void take_answer(const signet_v1_SignStreamResponse *response);
 static void flush_touched(void);
 static void flush_connection(connection *connection);
 static void print_report(double cpu_us);
-static _Noreturn void give_up(int code, const char *what, const char *which);
 
 int main(int argc, char **argv) {
     double cpu_us;
@@ -92,15 +92,6 @@ int main(int argc, char **argv) {
     cpu_us = run();
     print_report(cpu_us);
     return 0;
-}
-
-static double number(const char *name, const char *text, double max) {
-    char *end;
-    double value = strtod(text, &end);
-
-    if (*text == '\0' || *end != '\0' || !(value >= 0 && value <= max))
-        give_up(2, name, text);
-    return value;
 }
 
 static void read_settings(int argc, char **argv) {
@@ -125,28 +116,29 @@ static void read_settings(int argc, char **argv) {
             wish.scheme = strtoul(optarg, NULL, 0);
             break;
         case 'c':
-            wish.connections = (unsigned long)number("--connections wants up to 20000, not", optarg, CONNECTIONS_MAX);
+            wish.connections =
+                (unsigned long)bench_number("--connections wants up to 20000, not", optarg, CONNECTIONS_MAX);
             break;
         case 'f':
-            wish.in_flight = (unsigned long)number("--in-flight wants up to 65536, not", optarg, PENDING_MAX);
+            wish.in_flight = (unsigned long)bench_number("--in-flight wants up to 65536, not", optarg, PENDING_MAX);
             break;
         case 'r':
-            wish.rate = number("--rate wants up to 1e7 per second, not", optarg, 1e7);
+            wish.rate = bench_number("--rate wants up to 1e7 per second, not", optarg, 1e7);
             break;
         case 'S':
-            wish.seconds = number("--seconds wants up to 3600, not", optarg, 3600);
+            wish.seconds = bench_number("--seconds wants up to 3600, not", optarg, 3600);
             break;
         case 'w':
-            wish.warmup = number("--warmup wants up to 3600, not", optarg, 3600);
+            wish.warmup = bench_number("--warmup wants up to 3600, not", optarg, 3600);
             break;
         case 't':
-            wish.timeout_ms = (unsigned long)number("--timeout-ms wants up to 60000, not", optarg, 60000);
+            wish.timeout_ms = (unsigned long)bench_number("--timeout-ms wants up to 60000, not", optarg, 60000);
             break;
         default:
             exit(2);
         }
     if (!wish.socket || !wish.keys_file || !wish.scheme || !wish.connections || (wish.rate > 0) == (wish.in_flight > 0))
-        give_up(2, "needs --socket, --keys, --scheme, and one of --in-flight and", "--rate");
+        bench_give_up(2, "needs --socket, --keys, --scheme, and one of --in-flight and", "--rate");
 }
 
 static void read_keys(void) {
@@ -155,14 +147,14 @@ static void read_keys(void) {
     size_t i;
 
     if (!file)
-        give_up(2, "cannot read", wish.keys_file);
+        bench_give_up(2, "cannot read", wish.keys_file);
     for (; keys_count < KEYS_MAX && fgets(line, sizeof line, file); keys_count++)
         for (i = 0; i < SIGNET_SPKI_SHA256_BYTES; i++)
             if (sscanf(line + 2 * i, "%2hhx", &keys[keys_count][i]) != 1)
-                give_up(2, "expected 64 hexadecimal digits in a line, not", line);
+                bench_give_up(2, "expected 64 hexadecimal digits in a line, not", line);
     fclose(file);
     if (keys_count == 0)
-        give_up(2, "no keys in", wish.keys_file);
+        bench_give_up(2, "no keys in", wish.keys_file);
 }
 
 static void connect_one(connection *connection) {
@@ -171,7 +163,7 @@ static void connect_one(connection *connection) {
     strncpy(address.sun_path, wish.socket, sizeof address.sun_path - 1);
     connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection->fd < 0 || connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0)
-        give_up(1, "cannot connect:", strerror(errno));
+        bench_give_up(1, "cannot connect:", strerror(errno));
     signet__wire_put_hello(&connection->out, 1, "bench/1");
     flush_connection(connection);
 }
@@ -194,7 +186,7 @@ static void open_connections(void) {
         connect_one(connection);
         acknowledged.fd = connection->fd;
         if (poll(&acknowledged, 1, 10000) != 1 || !read_answers(connection))
-            give_up(1, "no HelloAck from", wish.socket);
+            bench_give_up(1, "no HelloAck from", wish.socket);
         epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event);
     }
 }
@@ -277,7 +269,7 @@ static void send_request(uint64_t due) {
     due_ns[id - 1] = due;
     if (getrandom(attempt_id, sizeof attempt_id, 0) != sizeof attempt_id ||
         !signet__wire_put_sign(&connection->out, id, &request, attempt_id, (uint32_t)(wish.timeout_ms * 1000)))
-        give_up(1, "cannot write a request", "");
+        bench_give_up(1, "cannot write a request", "");
     if (!connection->is_touched && !connection->waits_for_room) {
         connection->is_touched = true;
         touched[touched_count++] = connection;
@@ -304,7 +296,7 @@ static void wait_for_answers(uint64_t start_ns, uint64_t until_ns) {
         if (events[i].events & EPOLLOUT)
             flush_connection(connection);
         if (events[i].events & ~(uint32_t)EPOLLOUT && !read_answers(connection))
-            give_up(1, "the service closed a connection of", wish.socket);
+            bench_give_up(1, "the service closed a connection of", wish.socket);
     }
 }
 
@@ -317,7 +309,7 @@ static bool read_answers(connection *connection) {
     ssize_t got;
 
     if (!signet__buffer_reserve(in, READ_BYTES))
-        give_up(1, "no memory for answers", "");
+        bench_give_up(1, "no memory for answers", "");
     got = recv(connection->fd, in->bytes + in->end, READ_BYTES, MSG_DONTWAIT);
     if (got <= 0)
         return got < 0 && (errno == EAGAIN || errno == EINTR);
@@ -325,7 +317,7 @@ static bool read_answers(connection *connection) {
     while ((frame = signet__wire_take(in, &response, &what)) == SIGNET__FRAME_WHOLE)
         take_answer(&response);
     if (frame == SIGNET__FRAME_MALFORMED)
-        give_up(1, "the service", what);
+        bench_give_up(1, "the service", what);
     return true;
 }
 
@@ -335,7 +327,7 @@ static void take_answer(const signet_v1_SignStreamResponse *response) {
     if (response->which_body == signet_v1_SignStreamResponse_hello_ack_tag)
         return;
     if (response->id == 0 || response->id > PENDING_MAX)
-        give_up(1, "the service says goodbye or answers what was not asked:", wish.socket);
+        bench_give_up(1, "the service says goodbye or answers what was not asked:", wish.socket);
     now = bench_now_ns();
     due = due_ns[response->id - 1];
     free_ids[free_count++] = response->id;
@@ -372,7 +364,7 @@ static void flush_connection(connection *connection) {
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0 && errno != EAGAIN)
-            give_up(1, "cannot write to the service:", strerror(errno));
+            bench_give_up(1, "cannot write to the service:", strerror(errno));
         if (wrote < 0)
             break;
         signet__buffer_use_up(out, (size_t)wrote);
@@ -396,9 +388,4 @@ static void print_report(double cpu_us) {
            signed_samples.count ? cpu_us / (double)signed_samples.count : 0);
     samples_print(&signed_samples);
     printf("}\n");
-}
-
-static _Noreturn void give_up(int code, const char *what, const char *which) {
-    fprintf(stderr, "socket_load: %s %s\n", what, which);
-    exit(code);
 }

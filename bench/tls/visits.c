@@ -16,6 +16,7 @@
  * Exit: 0 measured, 1 a visit failed (its reason is on stderr), 2 wrong usage.
  */
 #include "../native/samples.h"
+#include "../native/settings.h"
 #include "light_client.h"
 
 #include <arpa/inet.h>
@@ -80,7 +81,6 @@ static bool is_greeted(visitor *visitor);
 static bool has_page(visitor *visitor);
 static void end(visitor *visitor);
 static void print_report(double cpu_us);
-static _Noreturn void give_up(int code, const char *what, const char *which);
 
 int main(int argc, char **argv) {
     double cpu_us;
@@ -90,15 +90,6 @@ int main(int argc, char **argv) {
     cpu_us = run();
     print_report(cpu_us);
     return 0;
-}
-
-static double number(const char *name, const char *text, double max) {
-    char *end;
-    double value = strtod(text, &end);
-
-    if (*text == '\0' || *end != '\0' || !(value >= 0 && value <= max))
-        give_up(2, name, text);
-    return value;
 }
 
 static void read_settings(int argc, char **argv) {
@@ -116,7 +107,7 @@ static void read_settings(int argc, char **argv) {
     while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1)
         switch (option) {
         case 'p':
-            wish.port = (unsigned long)number("--port wants up to 65535, not", optarg, 65535);
+            wish.port = (unsigned long)bench_number("--port wants up to 65535, not", optarg, 65535);
             break;
         case 'v':
             wish.version = strcmp(optarg, "1.2") == 0     ? TLS1_2_VERSION
@@ -125,22 +116,22 @@ static void read_settings(int argc, char **argv) {
                                                           : -1;
             break;
         case 'c':
-            wish.concurrent = (unsigned long)number("--concurrent wants up to 1024, not", optarg, VISITORS_MAX);
+            wish.concurrent = (unsigned long)bench_number("--concurrent wants up to 1024, not", optarg, VISITORS_MAX);
             break;
         case 'r':
-            wish.rate = number("--rate wants up to 1e6 per second, not", optarg, 1e6);
+            wish.rate = bench_number("--rate wants up to 1e6 per second, not", optarg, 1e6);
             break;
         case 's':
-            wish.seconds = number("--seconds wants up to 3600, not", optarg, 3600);
+            wish.seconds = bench_number("--seconds wants up to 3600, not", optarg, 3600);
             break;
         case 'w':
-            wish.warmup = number("--warmup wants up to 3600, not", optarg, 3600);
+            wish.warmup = bench_number("--warmup wants up to 3600, not", optarg, 3600);
             break;
         default:
             exit(2);
         }
     if (!wish.port || wish.version < 0 || (wish.rate > 0) == (wish.concurrent > 0))
-        give_up(2, "needs --port, --version 1.2, 1.3 or plain, and one of --concurrent and", "--rate");
+        bench_give_up(2, "needs --port, --version 1.2, 1.3 or plain, and one of --concurrent and", "--rate");
 }
 
 static void set_up(void) {
@@ -151,7 +142,7 @@ static void set_up(void) {
         SSL_CTX_set_min_proto_version(context, wish.version);
         SSL_CTX_set_max_proto_version(context, wish.version);
         if (!light_set_up(wish.version))
-            give_up(1, "libcrypto lacks X25519 or AES-128-GCM", "");
+            bench_give_up(1, "libcrypto lacks X25519 or AES-128-GCM", "");
     }
     for (size_t i = 0; i < VISITORS_MAX; i++)
         idle[idle_count++] = &visitors[i];
@@ -197,7 +188,7 @@ static double run(void) {
         if (wish.rate > 0)
             go_on_until(due_ns(begun));
         else if (go_on_until(now + PATIENCE_NS) == 0)
-            give_up(1, "a visit did not come to its end in time", "");
+            bench_give_up(1, "a visit did not come to its end in time", "");
     }
     cpu_us = bench_cpu_us() - cpu_us;
     say("end");
@@ -206,7 +197,7 @@ static double run(void) {
         begin_what_is_due(end_ns);
     while (wish.rate > 0 && idle_count < VISITORS_MAX)
         if (go_on_until(end_ns + PATIENCE_NS) == 0)
-            give_up(1, "visits did not come to their end in time", "");
+            bench_give_up(1, "visits did not come to their end in time", "");
     return cpu_us;
 }
 
@@ -222,7 +213,7 @@ static void begin_what_is_due(uint64_t now) {
             begin(idle[--idle_count], bench_now_ns());
     for (; wish.rate > 0 && due_ns(begun) <= now && due_ns(begun) < end_ns; begun++) {
         if (idle_count == 0)
-            give_up(1, "the server leaves more open than", "1024 visits");
+            bench_give_up(1, "the server leaves more open than", "1024 visits");
         if (due_ns(begun) >= begin_ns)
             samples_add(&delays, bench_now_ns() - due_ns(begun));
         begin(idle[--idle_count], due_ns(begun));
@@ -263,7 +254,7 @@ static void begin(visitor *visitor, uint64_t due) {
     light_begin(&visitor->light);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     if (fd < 0 || (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS))
-        give_up(1, "cannot connect:", strerror(errno));
+        bench_give_up(1, "cannot connect:", strerror(errno));
     if (context && handshakes++ % VERIFIED_IN == 0) {
         visitor->ssl = SSL_new(context);
         SSL_set_fd(visitor->ssl, fd);
@@ -280,7 +271,7 @@ static bool is_served(visitor *visitor) {
     if (!light_go_on(&visitor->light, visitor->fd))
         return false;
     if (visitor->light.failure)
-        give_up(1, "a handshake failed:", visitor->light.failure);
+        bench_give_up(1, "a handshake failed:", visitor->light.failure);
     return true;
 }
 
@@ -293,7 +284,7 @@ static bool is_greeted(visitor *visitor) {
         return false;
     if (result != 1) {
         ERR_print_errors_fp(stderr);
-        give_up(1, "a handshake failed:", error == SSL_ERROR_SYSCALL ? strerror(errno) : "TLS");
+        bench_give_up(1, "a handshake failed:", error == SSL_ERROR_SYSCALL ? strerror(errno) : "TLS");
     }
     return true;
 }
@@ -312,7 +303,7 @@ static bool has_page(visitor *visitor) {
     if (got < 0 && errno == EAGAIN)
         return false;
     if (got < 0 || !visitor->is_answered)
-        give_up(1, "a page failed:", got < 0 ? strerror(errno) : "expected an answer of HTTP/1.1 200");
+        bench_give_up(1, "a page failed:", got < 0 ? strerror(errno) : "expected an answer of HTTP/1.1 200");
     return true;
 }
 
@@ -337,9 +328,4 @@ static void print_report(double cpu_us) {
            samples_quantile_us(&delays, 0.99));
     samples_print(&latencies);
     printf("}\n");
-}
-
-static _Noreturn void give_up(int code, const char *what, const char *which) {
-    fprintf(stderr, "visits: %s %s\n", what, which);
-    exit(code);
 }

@@ -5,9 +5,8 @@
  *   SIGNET_FAKE_DELAY_MS   how long a signature takes
  *   SIGNET_FAKE_FAIL       a word of signet_status_word, such as "late": every signature fails like this
  *   SIGNET_FAKE_LOG        a file that gets a line "scheme message|digest length" per request
- *
- *   SIGNET_FAKE_GATE       the descriptor of an eventfd(EFD_SEMAPHORE | EFD_NONBLOCK): each signature waits for a 1 in
- * it SIGNET_FAKE_AT_ONCE    if set, a signature is there before the job that it was started for goes on; read each time
+ *   SIGNET_FAKE_GATE       the number of an eventfd(EFD_SEMAPHORE | EFD_NONBLOCK), of which each signature takes a 1
+ *   SIGNET_FAKE_AT_ONCE    if set, a signature is there before the job that it was started for goes on; read each time
  *
  * The rest of the environment is read by signet_client_new, so that nginx, which clears it, can use it. Its contract is
  * signet_client.h; what is tried of it is in client_contract_test.c, which runs on the real client as well.

@@ -88,16 +88,6 @@ stop() {
     wait $MASTER 2>/dev/null
 }
 
-# The client hears of a failure before NGINX logs why.
-says() { # words that are, or soon will be, in error.log
-    for _ in $(seq 500); do
-        grep -q "$1" error.log && return 0
-        read -rt 0.02 <> <(:)
-    done
-    cat error.log
-    return 1
-}
-
 fetches() { # PORT WORDS s_client arguments...
     local port=$1 words=$2
     shift 2
@@ -134,7 +124,7 @@ it "without the provider nginx -t fails" fails_saying "cannot load certificate k
 export SIGNET_FAKE_FAIL=unreachable
 start after
 it "with the service down a handshake fails" bash -c "! timeout 20 openssl s_client -connect 127.0.0.1:$RSA_AND_EC </dev/null >/dev/null 2>&1"
-it "the error log says why" says 'signing service unreachable.*key "www-.*unreachable: /run/fake.sock'
+it "the error log says why" says error.log 'signing service unreachable.*key "www-.*unreachable: /run/fake.sock'
 it "a genuine key serves all the same" fetches $GENUINE genuine
 stop
 export SIGNET_FAKE_FAIL=

@@ -36,6 +36,16 @@ fails_saying() { # fails_saying "words" command...: it fails and says so
     return 1
 }
 
+# The client hears of a failure before the server logs why.
+says() { # says FILE "words": they are, or soon will be, in it
+    for _ in $(seq 500); do
+        grep -q "$2" "$1" && return 0
+        read -rt 0.02 <> <(:)
+    done
+    cat "$1"
+    return 1
+}
+
 finish() {
     echo "1..$((PASSED + FAILED))"
     echo "# $(basename "$0"): $PASSED passed, $FAILED failed"

@@ -21,17 +21,6 @@ serve() {
     return 1
 }
 
-# The client hears of a failure before the server prints why.
-says() { # words that are, or soon will be, in server.log
-    local tries
-    for tries in $(seq 500); do
-        grep -q "$1" server.log && return 0
-        read -rt 0.02 <> <(:)
-    done
-    cat server.log
-    return 1
-}
-
 stop_server() {
     kill $SERVER
     wait $SERVER 2>/dev/null
@@ -80,7 +69,7 @@ for scheme in rsa_pss_pss_sha256 rsa_pss_pss_sha384 rsa_pss_pss_sha512; do
     it "a certificate of an RSA key is not used with $scheme" handshake_fails -tls1_3 -sigalgs $scheme
 done
 it "a static RSA suite is refused" handshake_fails -tls1_2 -cipher AES128-SHA
-it "the server's log says so" says 'no decryption and no static RSA.*static RSA key exchange is refused.*!kRSA'
+it "the server's log says so" says server.log 'no decryption and no static RSA.*static RSA key exchange is refused.*!kRSA'
 it "ECDHE works beside it" shakes_hands 'Cipher is ECDHE-RSA' -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA
 stop_server
 
@@ -112,7 +101,7 @@ stop_server
 
 SIGNET_FAKE_FAIL=late serve after -key rsa.ref -cert rsa.crt
 it "a failing service fails the handshake" handshake_fails -tls1_3
-it "the server's log says why" says 'signing service late.*key "www-rsa" (.*late: /run/fake.sock'
+it "the server's log says why" says server.log 'signing service late.*key "www-rsa" (.*late: /run/fake.sock'
 stop_server
 
 finish

@@ -29,7 +29,8 @@ const CKM_EDDSA = 0x1057;
 
 const DIGEST_BYTES: Readonly<Record<HashName, number>> = { sha256: 32, sha384: 48, sha512: 64 };
 
-const ALGORITHMS: readonly Algorithm[] = [
+/** In the order of preference. */
+export const ALGORITHMS: readonly Algorithm[] = [
   ecdsa(SignatureScheme.SIGNATURE_SCHEME_ECDSA_SECP256R1_SHA256, 'ecdsa_secp256r1_sha256', 256, 'sha256'),
   ecdsa(SignatureScheme.SIGNATURE_SCHEME_ECDSA_SECP384R1_SHA384, 'ecdsa_secp384r1_sha384', 384, 'sha384'),
   ecdsa(SignatureScheme.SIGNATURE_SCHEME_ECDSA_SECP521R1_SHA512, 'ecdsa_secp521r1_sha512', 521, 'sha512'),

@@ -1,6 +1,6 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,14 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import { test } from 'tap';
 import { createToken } from '../test/fixtures/softhsm-token.js';
-import {
-  busyPollEvents,
-  busyPollReceive,
-  duplicate,
-  openModuleDeepbind,
-  peerCredentials,
-  socketPair,
-} from './native-addon.js';
+import { busyPollEvents, duplicate, openModuleDeepbind, peerCredentials } from './native-addon.js';
 
 test('the peer of a Unix socket is named by its uid, gid and pid', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'signet-addon-'));
@@ -97,33 +90,6 @@ function bindingsToNode(folder: string, conf: string, program: string[]): number
   }
   return count;
 }
-
-test('a socket is read without sleep while messages are close, and waits as long as it takes', async (t) => {
-  const [mine, theirs] = socketPair();
-  const into = Buffer.alloc(16);
-  for (let i = 0; i < 20; i++) {
-    writeSync(theirs, `message ${i}`);
-    t.equal(into.toString('utf8', 0, busyPollReceive(mine, into, 200)), `message ${i}`);
-  }
-  const begunMs = performance.now();
-  const late = spawn('sh', ['-c', 'sleep 0.2; printf late >&3'], { stdio: ['ignore', 'inherit', 'inherit', theirs] });
-  const cpu = process.cpuUsage();
-  t.equal(into.toString('utf8', 0, busyPollReceive(mine, into, 200)), 'late');
-  const usedUs = process.cpuUsage(cpu);
-  t.ok(performance.now() - begunMs > 100, 'it came late');
-  t.ok(usedUs.user + usedUs.system < 50_000, 'the wait was slept through');
-  await once(late, 'close');
-  t.equal(busyPollReceive(mine, into, -1), -1, 'nothing is there, and it does not wait');
-  writeSync(theirs, 'now');
-  t.equal(into.toString('utf8', 0, busyPollReceive(mine, into, -1)), 'now');
-  closeSync(theirs);
-  t.equal(busyPollReceive(mine, into, 200), 0, 'the end of the stream');
-  t.equal(busyPollReceive(mine, into, -1), 0, 'and it stays at that');
-  closeSync(mine);
-  t.throws(() => busyPollReceive(mine, into, -1), /Bad file descriptor/);
-  t.throws(() => busyPollReceive(mine, into, 200), /Bad file descriptor/);
-  t.throws(() => busyPollReceive(0, Buffer.alloc(0), 200), /expected a descriptor, a buffer and microseconds/);
-});
 
 test('an event loop that looks before it sleeps handles what comes, keeps its timers, and sleeps when nothing comes', async (t) => {
   busyPollEvents(1_000);

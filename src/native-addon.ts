@@ -23,36 +23,81 @@ interface NativeAddon {
   /** From now on the event loop of this process looks for events for so long, in microseconds, before it sleeps, as long as that helps; 0 ends it. */
   busyPollEvents(microseconds: number): void;
   /**
-   * Waits until bytes have come from the socket and gives how many; 0 when the peer has closed or died. As long as that helps, the
-   * first microseconds are waited without sleep. With less than 0 it does not wait: -1 if nothing is there.
+   * The work of a signer (native/addon/sign_loop.h). Sessions and key handles are as pkcs11js has them. Nothing is signed before the first
+   * `signLoopNext`. Throws without the module or the threads.
    */
-  busyPollReceive(fd: number, into: Buffer, microseconds: number): number;
+  signLoopOpen(settings: SignLoopSettings): NativeSignLoop;
   /**
-   * A thread for each of these sessions (as pkcs11js has handles) of a module that this process has loaded from `path` and initialised.
-   * `made` is called with what was made since it was called last, four elements for each job: its ticket, a CKR or -1 if its caller had
-   * stopped waiting, the microseconds of C_SignInit and C_Sign, and the signature if it is CKR_OK.
+   * What jobs are signed with from now on; without sessions they are answered that there is none, and undefined leaves them as they are. Only
+   * while no session signs: before the first `signLoopNext`, after an order and after `signLoopQuiet`.
    */
-  signThreadsStart(path: string, sessions: readonly Buffer[], made: (results: SignThreadResult[]) => void): SignThreads;
-  /**
-   * C_SignInit and C_Sign in whichever session is free first; jobs are begun in the order in which they come. `pss` is hashAlg, mgf and sLen; the
-   * caller waits `leftMs`. An operation that was active is ended. Throws when 64 jobs for each thread wait.
-   */
-  signThreadsSubmit(
-    threads: SignThreads,
-    ticket: number,
-    key: Buffer,
-    mechanism: number,
-    pss: readonly [number, number, number] | undefined,
-    input: Buffer,
-    leftMs: number,
-  ): void;
-  /** Ends the threads, none of which may have a job. They are not to be used again. */
-  signThreadsStop(threads: SignThreads): void;
+  signLoopStand(loop: NativeSignLoop, sessions: readonly Buffer[] | undefined, keys: readonly SignLoopKey[]): void;
+  /** Blocks this thread, and makes signatures, until something comes up that is not a job that goes well. */
+  signLoopNext(loop: NativeSignLoop): SignLoopEvent;
+  /** Blocks this thread until no session signs, and keeps it so until the next `signLoopNext`. */
+  signLoopQuiet(loop: NativeSignLoop): void;
+  /** Sends frames behind the answers that are held. */
+  signLoopSend(loop: NativeSignLoop, frames: Buffer): void;
 }
 
-/** Threads that sign, as the addon knows them. */
-export type SignThreads = object & { readonly _signThreads: never };
-export type SignThreadResult = number | Buffer | undefined;
+export interface SignLoopSettings {
+  /** The socket of the front, which blocks. */
+  readonly fd: number;
+  /** Path of a PKCS#11 module that this process has loaded and initialised. */
+  readonly module: string;
+  /** 1 to 1024. */
+  readonly sessions: number;
+  readonly busyPollUs: number;
+  readonly tokenBusyMs: number;
+  readonly verify: 'always' | 'first' | 'sample';
+  /** CKR_… of a token that is busy. */
+  readonly busy: readonly number[];
+  /** At most 32. */
+  readonly ways: readonly SignLoopWay[];
+}
+
+/** A SignatureScheme and how it is made. */
+export interface SignLoopWay {
+  readonly scheme: number;
+  readonly mechanism: number;
+  readonly hash: string | undefined;
+  /** hashAlg, mgf and sLen. */
+  readonly pss: readonly [number, number, number] | undefined;
+  /** What CKM_RSA_PKCS is given before the digest. */
+  readonly digestInfo: Buffer | undefined;
+}
+
+export interface SignLoopKey {
+  readonly spkiSha256: Buffer;
+  readonly handle: Buffer;
+  readonly spki: Buffer;
+  /** A bit for each of the ways that it may go. */
+  readonly ways: number;
+}
+
+export type SignLoopEvent =
+  /** The front has closed its end or is dead. */
+  | { readonly kind: 'gone'; readonly isSigning: boolean }
+  /** A frame that is no job. No session signs until the next `signLoopNext`. */
+  | { readonly kind: 'order'; readonly frame: Buffer }
+  /** What came is no frame of the contract. */
+  | { readonly kind: 'broken'; readonly what: string }
+  | SignLoopFailure;
+
+/** A job that is not answered yet: the token gave this CKR; with CKR_OK its signature does not verify. */
+export interface SignLoopFailure {
+  readonly kind: 'failed';
+  readonly id: number;
+  readonly rv: number;
+  readonly tokenUs: number;
+  /** Indexes of the keys and ways that it failed with. */
+  readonly key: number;
+  readonly way: number;
+  /** Whether the sessions are others by now. */
+  readonly isStale: boolean;
+}
+
+export type NativeSignLoop = object & { readonly _signLoop: never };
 
 /** `src/` and `dist/` both lie in the root of the package. */
 const ADDON_FILE = fileURLToPath(new URL('../build/signet_addon.node', import.meta.url));
@@ -67,10 +112,11 @@ export const {
   socketPair,
   duplicate,
   busyPollEvents,
-  busyPollReceive,
-  signThreadsStart,
-  signThreadsSubmit,
-  signThreadsStop,
+  signLoopOpen,
+  signLoopStand,
+  signLoopNext,
+  signLoopQuiet,
+  signLoopSend,
 } = loadAddon();
 
 function loadAddon(): NativeAddon {

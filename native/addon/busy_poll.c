@@ -158,9 +158,9 @@ static ssize_t look_and_receive(int fd, void *into, size_t length, int64_t begun
     return -1;
 }
 
-static ssize_t wait_and_receive(int fd, void *into, size_t length, int32_t microseconds) {
+ssize_t busy_poll_recv(int fd, void *into, size_t length, int64_t look_ns) {
     const int64_t begun_ns = now_ns();
-    receive_habit.look_ns = (int64_t)microseconds * 1000;
+    receive_habit.look_ns = look_ns;
     ssize_t got = -1;
     errno = EAGAIN;
     if (pays(&receive_habit))
@@ -171,31 +171,4 @@ static ssize_t wait_and_receive(int fd, void *into, size_t length, int32_t micro
     learn(&receive_habit, now_ns() - begun_ns);
     errno = why;
     return got;
-}
-
-/*
- * busyPollReceive(fd, buffer, microseconds) -> how many bytes came into the buffer, at least one; 0 at the end of the
- * stream and when the peer died with bytes unread. It waits as long as it takes, the first microseconds without sleep;
- * with less than 0 it does not wait: -1 if nothing is there.
- */
-napi_value busy_poll_receive(napi_env env, napi_callback_info info) {
-    size_t argc = 3, length = 0;
-    napi_value arguments[3], result;
-    int32_t fd = -1, microseconds = -1;
-    void *into = NULL;
-    if (napi_get_cb_info(env, info, &argc, arguments, NULL, NULL) != napi_ok || argc < 3 ||
-        napi_get_value_int32(env, arguments[0], &fd) != napi_ok ||
-        napi_get_buffer_info(env, arguments[1], &into, &length) != napi_ok || length == 0 ||
-        napi_get_value_int32(env, arguments[2], &microseconds) != napi_ok) {
-        napi_throw_type_error(env, NULL, "busyPollReceive: expected a descriptor, a buffer and microseconds");
-        return NULL;
-    }
-    const ssize_t got =
-        microseconds < 0 ? recv(fd, into, length, MSG_DONTWAIT) : wait_and_receive(fd, into, length, microseconds);
-    const bool is_none = got < 0 && (errno == EAGAIN || errno == EINTR);
-    if (got < 0 && !is_none && errno != ECONNRESET) {
-        napi_throw_error(env, NULL, strerror(errno));
-        return NULL;
-    }
-    return napi_create_int64(env, is_none ? -1 : got < 0 ? 0 : got, &result) == napi_ok ? result : NULL;
 }

@@ -2,7 +2,7 @@
  * What node does not offer and the service needs of the operating system: who the peer of a Unix socket is, a way to
  * open a PKCS#11 module apart from node's own OpenSSL, a process whose memory is not written to disk, a word to
  * systemd, a lock on a file, descriptors of sockets, a look for the next message before a process sleeps
- * (busy_poll.c), and sessions that sign side by side (sign_threads.c). src/native-addon.ts is its TypeScript face.
+ * (busy_poll.c), and the work of a signer (sign_loop.c). src/native-addon.ts is its TypeScript face.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +23,7 @@
 #include <node_api.h>
 
 #include "busy_poll.h"
-#include "sign_threads.h"
+#include "sign_loop_napi.h"
 
 static napi_value throw_errno(napi_env env, const char *what) {
     char message[256];
@@ -225,10 +225,11 @@ NAPI_MODULE_INIT() {
         !export_function(env, exports, "socketPair", socket_pair) ||
         !export_function(env, exports, "duplicate", duplicate) ||
         !export_function(env, exports, "busyPollEvents", busy_poll_events) ||
-        !export_function(env, exports, "busyPollReceive", busy_poll_receive) ||
-        !export_function(env, exports, "signThreadsStart", sign_threads_start) ||
-        !export_function(env, exports, "signThreadsSubmit", sign_threads_submit) ||
-        !export_function(env, exports, "signThreadsStop", sign_threads_stop)) {
+        !export_function(env, exports, "signLoopOpen", sign_loop_napi_open) ||
+        !export_function(env, exports, "signLoopStand", sign_loop_napi_stand) ||
+        !export_function(env, exports, "signLoopNext", sign_loop_napi_next) ||
+        !export_function(env, exports, "signLoopQuiet", sign_loop_napi_quiet) ||
+        !export_function(env, exports, "signLoopSend", sign_loop_napi_send)) {
         return NULL;
     }
     return exports;

@@ -150,7 +150,7 @@ function signing(pool: Pool, served: ServedKey): () => Promise<Outcome> {
     const { job, outcome } = newJob(served, algorithm, MESSAGE);
     submit(job);
     const how = await outcome;
-    if (!how.ok || verifies(served.key, algorithm, MESSAGE, false, Buffer.from(how.signature))) return how;
+    if (!how.ok || verifies(served.key, algorithm, MESSAGE, Buffer.from(how.signature))) return how;
     throw new Error('the signature does not verify');
   };
 }

@@ -20,10 +20,6 @@ export interface TokenKey {
   /** CKA_ID, lowercase hexadecimal. */
   readonly id: string;
   readonly certificateChain: readonly Buffer[];
-  /** Signatures made with this handle; src/signer/serve-job.ts counts, to know when one is to be verified. */
-  signatures: number;
-  /** What the last of them took the token, in microseconds; infinite before the first. */
-  lastUs: number;
 }
 
 /** What a look at a token brought. */
@@ -72,8 +68,6 @@ export function findKeys(token: Token, publicKeyFiles: readonly string[] = []): 
       label,
       id,
       certificateChain: chainOf(key, id, certificates),
-      signatures: 0,
-      lastUs: Number.POSITIVE_INFINITY,
     });
   }
   return { keys: [...keys.values()], warnings, isPartial };

@@ -123,8 +123,8 @@ export class Ladder {
     const { token, keys } = this.#footing ?? {};
     const key = keys && cheapest([...keys.values()]);
     if (token && key) {
-      const patience = { tokenBusyMs: this.#configuration.tokenBusyMs, deadlineMs: Number.POSITIVE_INFINITY };
-      if (!whileBusy(token, patience, () => provesKey(token, key.handle, key.key))) {
+      const { tokenBusyMs } = this.#configuration;
+      if (!whileBusy(token, tokenBusyMs, () => provesKey(token, key.handle, key.key))) {
         const message = `key "${key.label}": the token's signature does not verify`;
         return this.#send(encodeDown({ message, badSignature: true }));
       }

@@ -17,6 +17,5 @@ export function provesKey(token: Token, handle: pkcs11js.Handle, key: PublicKey)
   const algorithm = algorithmsOn(token, key)[0];
   if (!algorithm) return false;
   const message = Buffer.concat([PROOF, randomBytes(32)]);
-  const { signature } = makeSignature(token, handle, algorithm, message, false);
-  return verifies(key, algorithm, message, false, signature);
+  return verifies(key, algorithm, message, makeSignature(token, handle, algorithm, message));
 }

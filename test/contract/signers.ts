@@ -93,7 +93,7 @@ function p256Of(keys: readonly Key[]): Key {
 }
 
 function isRight(key: Key, signature: Buffer): boolean {
-  return isOf(publicKeyFromSpki(key.publicKeyDer), P256, MESSAGE, false, signature);
+  return isOf(publicKeyFromSpki(key.publicKeyDer), P256, MESSAGE, signature);
 }
 
 const P256 = algorithmNamed('ecdsa_secp256r1_sha256') as Algorithm;

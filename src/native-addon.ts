@@ -23,7 +23,7 @@ interface NativeAddon {
   /** From now on the event loop of this process looks for events for so long, in microseconds, before it sleeps, as long as that helps; 0 ends it. */
   busyPollEvents(microseconds: number): void;
   /**
-   * The work of a signer (native/addon/sign_loop.h). Sessions and key handles are as pkcs11js has them. Nothing is signed before the first
+   * The work of a signer (native/signer/sign_loop.h). Sessions and key handles are as pkcs11js has them. Nothing is signed before the first
    * `signLoopNext`. Throws without the module or the threads.
    */
   signLoopOpen(settings: SignLoopSettings): NativeSignLoop;

@@ -9,9 +9,9 @@ ADDON_HEADERS := $(patsubst %/uv.h,%,$(firstword $(wildcard $(npm_config_nodedir
   $(dir $(ADDON_NODE))../include/node/uv.h $(HOME)/.cache/node-gyp/$(patsubst v%,%,$(shell node --version))/include/node/uv.h)))
 # p11-kit's copy of pkcs11.h is a header only; the addon does not link p11-kit.
 ADDON_P11 := -isystem /usr/include/p11-kit-1
-ADDON_SOURCES := $(wildcard native/addon/*.c)
+ADDON_SOURCES := $(wildcard native/addon/*.c native/signer/*.c)
 
-$(BUILD)/signet_addon.node: $(ADDON_SOURCES) $(wildcard native/addon/*.h)
+$(BUILD)/signet_addon.node: $(ADDON_SOURCES) $(wildcard native/addon/*.h native/signer/*.h)
 	@mkdir -p $(BUILD)
 	@test -n "$(ADDON_HEADERS)" || { echo "expected node's headers (uv.h) beside node or where npm_config_nodedir says; none are there: install them" >&2; exit 1; }
 	$(CC) $(ADDON_CFLAGS) -isystem $(ADDON_HEADERS) -isystem node_modules/node-api-headers/include $(ADDON_P11) $(CFLAGS) $(ADDON_SOURCES) $(ADDON_LDFLAGS) $(LDFLAGS) -o $@

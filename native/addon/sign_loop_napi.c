@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "sign_loop_napi.h"
 
-#include "sign_loop.h"
+#include "../signer/sign_loop.h"
 
 #include <dlfcn.h>
 #include <limits.h>

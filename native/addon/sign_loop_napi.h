@@ -1,4 +1,4 @@
-/* The face of sign_loop.h for JavaScript; src/native-addon.ts says what each function takes and gives. */
+/* The face of native/signer/sign_loop.h for JavaScript; src/native-addon.ts says what each function takes and gives. */
 #ifndef SIGNET_SIGN_LOOP_NAPI_H
 #define SIGNET_SIGN_LOOP_NAPI_H
 #include <node_api.h>

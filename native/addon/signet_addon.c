@@ -2,7 +2,8 @@
  * What node does not offer and the service needs of the operating system: who the peer of a Unix socket is, a way to
  * open a PKCS#11 module apart from node's own OpenSSL, a process whose memory is not written to disk, a word to
  * systemd, a lock on a file, descriptors of sockets, a look for the next message before a process sleeps
- * (busy_poll.c), and the work of a signer (sign_loop.c). src/native-addon.ts is its TypeScript face.
+ * (native/signer/busy_poll.c), and the work of a signer (native/signer/sign_loop.c). src/native-addon.ts is its
+ * TypeScript face.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +23,7 @@
 
 #include <node_api.h>
 
-#include "busy_poll.h"
+#include "busy_poll_napi.h"
 #include "sign_loop_napi.h"
 
 static napi_value throw_errno(napi_env env, const char *what) {

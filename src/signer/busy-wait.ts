@@ -8,7 +8,7 @@ const WAIT_MS_MAX = 100;
 /**
  * Makes a call, and makes it again as long as the token answers that it is busy, for so many milliseconds. Throws what the call threw
  * last. The process sleeps in between: whatever else it could ask for would come to the same busy token. Jobs are tried again in the same
- * way by native/addon/sign_loop.c.
+ * way by native/signer/sign_loop.c.
  */
 export function whileBusy<T>(token: Token, tokenBusyMs: number, call: () => T): T {
   let waitMs = WAIT_MS_MIN;

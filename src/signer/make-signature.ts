@@ -9,7 +9,7 @@ const SIGNATURE_BYTES_MAX = 1024;
 
 /**
  * Exactly one C_SignInit and one C_Sign; the signature as TLS carries it. The algorithm must fit the key: SoftHSM 2.6.1 crashes on a
- * mechanism that does not fit. Throws what pkcs11js throws. What callers ask for is signed by native/addon/sign_job.c, not here.
+ * mechanism that does not fit. Throws what pkcs11js throws. What callers ask for is signed by native/signer/sign_job.c, not here.
  */
 export function makeSignature(
   { p11, session }: Token,

@@ -28,7 +28,7 @@ const WAYS: readonly SignLoopWay[] = ALGORITHMS.map((algorithm) => ({
 }));
 const BUSY = CKRS.filter(({ fault }) => fault === 'busy').map(({ code }) => code);
 
-/** Jobs, from frame to frame, in sessions of a token (native/addon/sign_loop.c). What does not go well comes out of `next`. */
+/** Jobs, from frame to frame, in sessions of a token (native/signer/sign_loop.c). What does not go well comes out of `next`. */
 export class SignLoop {
   readonly #loop: NativeSignLoop;
   #keys: readonly TokenKey[] = [];

@@ -2,6 +2,7 @@
 #include "sign_loop.h"
 
 #include "busy_poll.h"
+#include "now.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -182,7 +183,7 @@ static void answer(sign_loop *loop, uint32_t id, enum status status, int64_t too
     memcpy(at + 14, content, length);
     loop->answers_length += frame_length;
     if (loop->held++ == 0)
-        loop->held_since_ns = sign_now_ns();
+        loop->held_since_ns = now_ns();
     if (!is_lone(loop))
         send_held(loop);
     pthread_mutex_unlock(&loop->sending);
@@ -192,7 +193,7 @@ static void answer(sign_loop *loop, uint32_t id, enum status status, int64_t too
 static void hold_for(sign_loop *loop, int64_t job_us) {
     if (!is_lone(loop) || loop->held == 0)
         return;
-    const int64_t held_us = (sign_now_ns() - loop->held_since_ns) / 1000;
+    const int64_t held_us = (now_ns() - loop->held_since_ns) / 1000;
     if (job_us > HOLD_US_MAX - held_us)
         flush(loop);
 }
@@ -239,14 +240,14 @@ static CK_RV make_patiently(sign_loop *loop, CK_SESSION_HANDLE session, const st
         const CK_RV rv = sign_make(loop->settings.module, session, key, way, &input, made);
         if (rv == CKR_OK || !is_busy(loop, rv))
             return rv;
-        const int64_t now_ns = sign_now_ns();
+        const int64_t asked_ns = now_ns();
         if (until_ns == 0) {
-            until_ns = now_ns + loop->settings.token_busy_ns;
+            until_ns = asked_ns + loop->settings.token_busy_ns;
             if (job->deadline_ns < until_ns)
                 until_ns = job->deadline_ns;
         }
-        const int64_t sleep_ns = wait_ns / 2 + wait_ns / 2 * (now_ns % 1024) / 1024;
-        if (sleep_ns > until_ns - now_ns)
+        const int64_t sleep_ns = wait_ns / 2 + wait_ns / 2 * (asked_ns % 1024) / 1024;
+        if (sleep_ns > until_ns - asked_ns)
             return rv;
         flush(loop);
         const struct timespec sleep = {sleep_ns / 1000000000, sleep_ns % 1000000000};
@@ -312,7 +313,7 @@ static void serve(sign_loop *loop, const CK_SESSION_HANDLE *session, const struc
         snprintf(why, sizeof why, "expected a digest of %zu bytes; %zu came", way->digest_length, job->length);
         return refuse(loop, job, STATUS_MISFIT, why);
     }
-    if (job->deadline_ns <= sign_now_ns())
+    if (job->deadline_ns <= now_ns())
         return refuse(loop, job, STATUS_EXPIRED, "the caller has stopped waiting");
     hold_for(loop, atomic_load_explicit(&key->last_us, memory_order_relaxed));
     sign(loop, *session, key, way, job);

@@ -69,8 +69,6 @@ struct sign_made {
     bool is_odd;
 };
 
-int64_t sign_now_ns(void);
-
 /* One C_SignInit and one C_Sign; what the token answered. An operation that was left active before is ended (then
  * CKR_OPERATION_ACTIVE). The input fits the way. */
 CK_RV sign_make(CK_FUNCTION_LIST *module, CK_SESSION_HANDLE session, const struct sign_key *key,

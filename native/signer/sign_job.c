@@ -2,9 +2,10 @@
 #define _GNU_SOURCE
 #include "sign_job.h"
 
+#include "now.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/rsa.h>
@@ -12,12 +13,6 @@
 
 /* With VERIFY_SAMPLE, one signature in so many is verified. */
 #define SAMPLE 64
-
-int64_t sign_now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- making ---- */
 
@@ -111,12 +106,12 @@ CK_RV sign_make(CK_FUNCTION_LIST *module, CK_SESSION_HANDLE session, const struc
     if (!prepare(&to_sign, way, input))
         return CKR_HOST_MEMORY;
     CK_ULONG length = sizeof made->bytes;
-    const int64_t begun_ns = sign_now_ns();
+    const int64_t begun_ns = now_ns();
     CK_RV rv = sign_init(module, session, key, way);
     if (rv != CKR_OK)
         return rv;
     rv = module->C_Sign(session, (CK_BYTE_PTR)(uintptr_t)to_sign.bytes, to_sign.length, made->bytes, &length);
-    made->took_us = (sign_now_ns() - begun_ns + 500) / 1000;
+    made->took_us = (now_ns() - begun_ns + 500) / 1000;
     if (rv != CKR_OK)
         return rv;
     /* A module that says so has written past the end, or lies. */

@@ -3,7 +3,7 @@
 # too slow; at the end the worker is idle and has kept nothing.
 source "$(dirname "$0")/../lib.sh"
 
-mix_s=${MIX_SECONDS:-280}
+mix_s=${MIX_SECONDS:-600}
 # Of a worker that has seen hundreds of handshakes at once, in kB; a leak of each of some thousand aborted ones would be 34,000.
 worker_kb_max=30000
 

@@ -13,6 +13,8 @@
 
 /* With VERIFY_SAMPLE, one signature in so many is verified. */
 #define SAMPLE 64
+/* RFC 8032 section 5.1.6. */
+#define ED25519_BYTES 64
 
 /* ---- making ---- */
 
@@ -118,7 +120,7 @@ CK_RV sign_make(CK_FUNCTION_LIST *module, CK_SESSION_HANDLE session, const struc
     if (length > sizeof made->bytes)
         return CKR_GENERAL_ERROR;
     made->length = length;
-    made->is_odd = way->is_ecdsa && !as_der(made);
+    made->is_odd = way->is_ecdsa ? !as_der(made) : !way->hash && length != ED25519_BYTES;
     return CKR_OK;
 }
 

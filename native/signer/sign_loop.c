@@ -321,11 +321,14 @@ static void serve(sign_loop *loop, const CK_SESSION_HANDLE *session, const struc
 
 /* ---- receiving; all with the lock held, but where it says otherwise ---- */
 
-/* The front's clock is the machine's own (CLOCK_MONOTONIC), in milliseconds; it may be infinite. */
+/* The front's clock is the machine's own (CLOCK_MONOTONIC), in milliseconds; it may be infinite. No number and one that
+ * no int64_t holds are that too; what lies before the clock began is over. */
 static int64_t get_deadline_ns(const unsigned char *at) {
     const uint64_t bits = (uint64_t)get_u32(at) << 32 | get_u32(at + 4);
     double milliseconds;
     memcpy(&milliseconds, &bits, sizeof milliseconds);
+    if (milliseconds < 0)
+        return 0;
     return milliseconds < 9e12 ? (int64_t)(milliseconds * 1e6) : INT64_MAX;
 }
 
@@ -395,9 +398,10 @@ static void parse(sign_loop *loop) {
     }
 }
 
-/* Whether there may be more to read; what follows an order waits for it. */
+/* Whether there may be more to read; what follows an order waits for it. And whoever were to read while nobody may sign
+ * would go back to recv with jobs in hand, and not be there to sign them when that is over. */
 static bool may_read(const sign_loop *loop) {
-    return !loop->reading && !loop->order && !loop->gone && !loop->broken[0];
+    return !loop->reading && !loop->is_held && !loop->order && !loop->gone && !loop->broken[0];
 }
 
 static void took(sign_loop *loop, ssize_t got, int error) {
@@ -416,6 +420,9 @@ static unsigned char *make_room(sign_loop *loop, size_t *room) {
     const size_t left = loop->received_to - loop->received_from;
     if (loop->received_from > 0) {
         memmove(loop->received, loop->received + loop->received_from, left);
+        /* It may be a piece of an order. */
+        if (left > 0)
+            explicit_bzero(loop->received + left, loop->received_from);
         loop->received_from = 0;
         loop->received_to = left;
     }
@@ -688,5 +695,5 @@ sign_loop *sign_loop_open(const struct sign_loop_settings *settings) {
         loop->lanes[i] = (struct lane){loop, i};
     loop->news_fd = is_lone(loop) ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     /* Threads that were started stay: whoever fails here ends the process. */
-    return start_lanes(loop) ? loop : NULL;
+    return (is_lone(loop) || loop->news_fd >= 0) && start_lanes(loop) ? loop : NULL;
 }

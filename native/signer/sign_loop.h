@@ -65,7 +65,8 @@ struct sign_event {
     char what[96];
 };
 
-/* NULL if there is no memory or there are no more threads. Nothing is signed before the first sign_loop_next. */
+/* NULL if there is no memory or there are no more threads or descriptors. Nothing is signed before the first
+ * sign_loop_next. */
 sign_loop *sign_loop_open(const struct sign_loop_settings *settings);
 
 /*

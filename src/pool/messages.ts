@@ -3,7 +3,8 @@ import type { LoginRequest } from '../login-hold.js';
 export type { LoginRequest };
 
 /**
- * The contract between the front and a signer process, spoken over the socketpair at the signer's descriptor 3.
+ * The contract between the front and a signer process, spoken over the socketpair at the signer's descriptor 3. The signer reads jobs and
+ * answers those that go well in C: native/signer/sign_loop.c has the same numbers.
  *
  * A frame is: u32 length of what follows, u8 type, u32 id, body; numbers big-endian. The id of a job is the front's choice and
  * comes back in its answer; that of a refresh comes back in the keys.
@@ -39,7 +40,7 @@ const HEADER_BYTES = LENGTH_BYTES + 5;
 /** More is no frame of ours but a fault. The list of a token with 10,000 keys and their certificates is about this long. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 
-/** How a job ended at the signer. All but `ok` say why there is no signature. */
+/** How a job ended at the signer, by its index on the wire. All but `ok` say why there is no signature. */
 export const JOB_STATUSES = [
   'ok',
   /** The token made a signature that does not verify; it stays in the signer. */
@@ -107,17 +108,6 @@ export interface DownReport {
   readonly message: string;
   /** The token made a signature that does not verify. */
   readonly badSignature: boolean;
-}
-
-/** A job as the signer sees it; the buffers are views into the frame. */
-export interface JobFrame {
-  readonly id: number;
-  readonly scheme: number;
-  readonly inputIsDigest: boolean;
-  readonly spkiSha256: string;
-  /** When the caller stops waiting, by performance.now() of who decodes it, in milliseconds. */
-  readonly deadlineMs: number;
-  readonly input: Buffer;
 }
 
 export interface AnswerFrame {
@@ -196,17 +186,6 @@ const JOB_HEADER_BYTES = 43;
 const CLOCK_AHEAD_MS = Math.max(
   ...Array.from({ length: 8 }, () => Number(process.hrtime.bigint()) / 1e6 - performance.now()),
 );
-
-export function decodeJob(frame: Buffer): JobFrame {
-  return {
-    id: idOf(frame),
-    scheme: frame.readUInt16BE(HEADER_BYTES),
-    inputIsDigest: frame.readUInt8(HEADER_BYTES + 2) === 1,
-    spkiSha256: frame.toString('hex', HEADER_BYTES + 3, HEADER_BYTES + 35),
-    deadlineMs: frame.readDoubleBE(HEADER_BYTES + 35) - CLOCK_AHEAD_MS,
-    input: frame.subarray(HEADER_BYTES + JOB_HEADER_BYTES),
-  };
-}
 
 /** Asks the signer to look for its keys again. */
 export function encodeRefresh(id: number): Buffer {

@@ -48,7 +48,7 @@ function mechanismOf(algorithm: Algorithm): pkcs11js.Mechanism {
 }
 
 /** CK_RSA_PKCS_PSS_PARAMS. */
-export type PssNumbers = readonly [hashAlg: number, mgf: number, saltLen: number];
+type PssNumbers = readonly [hashAlg: number, mgf: number, saltLen: number];
 
 const PSS: Readonly<Record<HashName, PssNumbers>> = {
   sha256: [pkcs11js.CKM_SHA256, pkcs11js.CKG_MGF1_SHA256, 32],

@@ -4,7 +4,7 @@
  */
 #include "scene.h"
 
-#include <stdatomic.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +141,9 @@ static void answer_failure(struct stress *stress, const struct sign_event *event
 static void stand_anew(struct stress *stress, uint32_t *random) {
     static CK_SESSION_HANDLE first = 1;
     fake_forbid(true);
+    /* Whoever were to sign now is given the time to be seen. */
+    for (int i = 0; i < 20; i++)
+        sched_yield();
     first = first + SESSIONS_MAX + SESSIONS_MAX > FAKE_SESSIONS ? 1 : first + SESSIONS_MAX;
     const int how = (int)roll(random, (uint32_t)stress->sessions + 4);
     scene_stand(&stress->scene, first,

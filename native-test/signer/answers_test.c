@@ -29,23 +29,6 @@ static scene open_held(size_t sessions) {
     return scene;
 }
 
-static void send_plain_jobs(scene *scene, uint32_t from, uint32_t to) {
-    frames jobs = {.length = 0};
-    for (uint32_t id = from; id <= to; id++)
-        add_plain_job(&jobs, id);
-    front_send(scene, &jobs);
-}
-
-/* Ends what next_begin began, without an event of its own. */
-static void end(scene *scene) {
-    frames order = {.length = 0};
-    fake_open_gate();
-    add_frame(&order, FRAME_REFRESH, 0, NULL, 0);
-    front_send(scene, &order);
-    next_end(scene, SIGN_EVENT_ORDER);
-    scene_close(scene);
-}
-
 static void as_many_answers_leave_together_as_jobs_wait(void **state) {
     (void)state;
     scene scene = open_held(1);
@@ -73,7 +56,7 @@ static void as_many_answers_leave_together_as_jobs_wait(void **state) {
     fake_let_through(1);
     assert_answered(&scene, 8, 8, OK);
     assert_int_equal(sent_times(), sent + 4);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void what_comes_meanwhile_counts_as_waiting(void **state) {
@@ -91,7 +74,7 @@ static void what_comes_meanwhile_counts_as_waiting(void **state) {
     fake_let_through(2);
     fake_wait_for_arrivals(5);
     assert_answered(&scene, 1, 4, OK);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void who_asks_one_at_a_time_is_answered_at_once(void **state) {
@@ -103,7 +86,7 @@ static void who_asks_one_at_a_time_is_answered_at_once(void **state) {
         send_plain_jobs(&scene, id, id);
         assert_answered(&scene, id, id, OK);
     }
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void answers_do_not_wait_for_a_job_that_takes_long(void **state) {
@@ -137,7 +120,7 @@ static void answers_do_not_wait_for_a_job_that_takes_long(void **state) {
     assert_answered(&scene, 1, 1, OK);
     assert_answered(&scene, 2, 4, OK);
     assert_false(front_has_answers(&scene));
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void answers_do_not_wait_for_a_key_that_has_not_signed(void **state) {
@@ -153,7 +136,7 @@ static void answers_do_not_wait_for_a_key_that_has_not_signed(void **state) {
     fake_let_through(1);
     fake_wait_for_arrivals(2);
     assert_answered(&scene, 1, 1, OK);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void with_several_sessions_answers_leave_at_once(void **state) {
@@ -165,7 +148,7 @@ static void with_several_sessions_answers_leave_at_once(void **state) {
         fake_let_through(1);
         assert_int_equal(front_receive(&scene).status, OK);
     }
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void what_the_caller_sends_comes_after_what_is_held(void **state) {
@@ -202,7 +185,7 @@ static void the_token_time_is_told(void **state) {
     clock_advance_us((int64_t)UINT32_MAX + 5);
     fake_let_through(1);
     assert_int_equal(front_receive(&scene).took_us, UINT32_MAX);
-    end(&scene);
+    scene_end(&scene);
 }
 
 /* ---- a busy token ---- */
@@ -300,7 +283,7 @@ static void answers_do_not_wait_for_a_busy_token(void **state) {
     fake_wait_for_arrivals(4);
     assert_answered(&scene, 1, 3, OK);
     assert_int_equal(slept_times(), 1);
-    end(&scene);
+    scene_end(&scene);
 }
 
 int main(void) {

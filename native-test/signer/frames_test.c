@@ -318,10 +318,7 @@ static void a_pin_that_comes_in_pieces_leaves_none(void **state) {
 static void one_session_answers_what_it_has_and_ends(void **state) {
     (void)state;
     scene scene = scene_open(1, VERIFY_ALWAYS);
-    frames jobs = {.length = 0};
-    add_plain_job(&jobs, 1);
-    add_plain_job(&jobs, 2);
-    front_send(&scene, &jobs);
+    send_plain_jobs(&scene, 1, 2);
     shutdown(scene.front, SHUT_WR);
     assert_false(next(&scene, SIGN_EVENT_GONE).is_signing);
     assert_answered(&scene, 1, 2, OK);
@@ -331,10 +328,7 @@ static void one_session_answers_what_it_has_and_ends(void **state) {
 static void a_front_that_dies_between_two_answers_ends_it(void **state) {
     (void)state;
     scene scene = scene_open(1, VERIFY_ALWAYS);
-    frames jobs = {.length = 0};
-    for (uint32_t id = 0; id < 8; id++)
-        add_plain_job(&jobs, id);
-    front_send(&scene, &jobs);
+    send_plain_jobs(&scene, 0, 7);
     fake_shut_gate();
     next_begin(&scene);
     fake_wait_for_arrivals(1);
@@ -360,11 +354,7 @@ static void half_a_frame_is_no_obstacle_to_the_end(void **state) {
 static void with_several_sessions_the_end_is_told_while_they_sign(void **state) {
     (void)state;
     scene scene = scene_open(2, VERIFY_ALWAYS);
-    frames jobs = {.length = 0};
-    add_plain_job(&jobs, 1);
-    add_plain_job(&jobs, 2);
-    add_plain_job(&jobs, 3);
-    front_send(&scene, &jobs);
+    send_plain_jobs(&scene, 1, 3);
     fake_shut_gate();
     next_begin(&scene);
     fake_wait_for_arrivals(2);

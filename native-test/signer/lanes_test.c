@@ -5,13 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void send_plain_jobs(scene *scene, uint32_t from, uint32_t to) {
-    frames jobs = {.length = 0};
-    for (uint32_t id = from; id <= to; id++)
-        add_plain_job(&jobs, id);
-    front_send(scene, &jobs);
-}
-
 /* In whatever order. */
 static void assert_all_answered(scene *scene, uint32_t from, uint32_t to, unsigned status) {
     bool is_answered[128] = {false};
@@ -25,16 +18,6 @@ static void assert_all_answered(scene *scene, uint32_t from, uint32_t to, unsign
     assert_false(front_has_answers(scene));
 }
 
-/* Ends what next_begin began, without an event of its own. */
-static void end(scene *scene) {
-    frames order = {.length = 0};
-    fake_open_gate();
-    add_frame(&order, FRAME_REFRESH, 0, NULL, 0);
-    front_send(scene, &order);
-    next_end(scene, SIGN_EVENT_ORDER);
-    scene_close(scene);
-}
-
 static void as_many_jobs_are_signed_at_once_as_there_are_sessions(void **state) {
     (void)state;
     scene scene = scene_open(8, VERIFY_ALWAYS);
@@ -46,7 +29,7 @@ static void as_many_jobs_are_signed_at_once_as_there_are_sessions(void **state) 
     assert_int_equal(fake_counts().signs, 8);
     fake_open_gate();
     assert_all_answered(&scene, 1, 20, OK);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void a_job_that_comes_while_others_are_signed_finds_a_session(void **state) {
@@ -66,7 +49,7 @@ static void a_job_that_comes_while_others_are_signed_finds_a_session(void **stat
     fake_let_through(4);
     for (int i = 0; i < 4; i++)
         assert_int_equal(front_receive(&scene).status, OK);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void fewer_sessions_than_threads_are_used_well(void **state) {
@@ -84,7 +67,7 @@ static void fewer_sessions_than_threads_are_used_well(void **state) {
         send_plain_jobs(&scene, id, id);
         assert_all_answered(&scene, id, id, OK);
     }
-    end(&scene);
+    scene_end(&scene);
 }
 
 /* A thread that reads them must be there to sign them. */
@@ -96,7 +79,7 @@ static void jobs_that_come_before_it_may_sign_are_signed_side_by_side(void **sta
         send_plain_jobs(&scene, 1, 2);
         next_begin(&scene);
         fake_wait_for_arrivals(2);
-        end(&scene);
+        scene_end(&scene);
     }
 }
 
@@ -108,7 +91,7 @@ static void with_one_session_of_two_a_job_that_comes_early_is_signed(void **stat
         scene_stand(&scene, 1, 1);
         next_begin(&scene);
         assert_all_answered(&scene, 1, 1, OK);
-        end(&scene);
+        scene_end(&scene);
     }
 }
 
@@ -133,7 +116,7 @@ static void nobody_signs_until_an_order_has_been_seen_to(void **state) {
     fake_forbid(false);
     next_begin(&scene);
     assert_all_answered(&scene, 7, 9, OK);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static atomic_bool is_quiet;
@@ -172,7 +155,7 @@ static void quiet_waits_for_those_that_sign(void **state) {
     next_begin(&scene);
     for (unsigned i = signs; i < 10; i++)
         assert_int_equal(front_receive(&scene).status, OK);
-    end(&scene);
+    scene_end(&scene);
 }
 
 static void a_failure_in_sessions_that_were_replaced_is_stale(void **state) {

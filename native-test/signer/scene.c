@@ -438,3 +438,19 @@ size_t digest_of(enum way way, const void *message, size_t length, unsigned char
     assert_int_equal(EVP_Digest(message, length, into, &digest_length, EVP_get_digestbyname(HASHES[way]), NULL), 1);
     return digest_length;
 }
+
+void send_plain_jobs(scene *scene, uint32_t from, uint32_t to) {
+    frames jobs = {.length = 0};
+    for (uint32_t id = from; id <= to; id++)
+        add_plain_job(&jobs, id);
+    front_send(scene, &jobs);
+}
+
+void scene_end(scene *scene) {
+    frames order = {.length = 0};
+    fake_open_gate();
+    add_frame(&order, FRAME_REFRESH, 0, NULL, 0);
+    front_send(scene, &order);
+    next_end(scene, SIGN_EVENT_ORDER);
+    scene_close(scene);
+}

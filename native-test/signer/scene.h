@@ -46,6 +46,8 @@ scene scene_open_bare(size_t sessions, enum sign_verify verify, int64_t token_bu
 void scene_stand(scene *scene, CK_SESSION_HANDLE first, int sessions);
 /* No call was made that must not be, and none is any more. */
 void scene_close(scene *scene);
+/* Ends what next_begin began, without an event of its own, and closes. */
+void scene_end(scene *scene);
 
 /* ---- the caller of sign_loop_next ---- */
 
@@ -82,6 +84,8 @@ void spki_sha256_of(enum fake_key key, unsigned char *into);
 /* Sends them, and forgets them. */
 void front_send(scene *scene, frames *frames);
 void front_send_bytes(scene *scene, const void *bytes, size_t length);
+/* Plain jobs of these ids. */
+void send_plain_jobs(scene *scene, uint32_t from, uint32_t to);
 void front_close(scene *scene);
 /* Waits for the next answer. */
 answer front_receive(scene *scene);

@@ -2,6 +2,7 @@
 #include "sign_loop_napi.h"
 
 #include "../signer/sign_loop.h"
+#include "values.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -210,12 +211,6 @@ static sign_loop *get_call(napi_env env, napi_callback_info info, size_t wanted,
 }
 
 /* ---- what it is given ---- */
-
-static bool set_number(napi_env env, napi_value object, const char *name, double number) {
-    napi_value value;
-    return napi_create_double(env, number, &value) == napi_ok &&
-           napi_set_named_property(env, object, name, value) == napi_ok;
-}
 
 static bool set_string(napi_env env, napi_value object, const char *name, const char *text) {
     napi_value value;

@@ -25,18 +25,13 @@
 
 #include "busy_poll_napi.h"
 #include "sign_loop_napi.h"
+#include "values.h"
 
 static napi_value throw_errno(napi_env env, const char *what) {
     char message[256];
     snprintf(message, sizeof message, "%s: %s", what, strerror(errno));
     napi_throw_error(env, NULL, message);
     return NULL;
-}
-
-static int set_number(napi_env env, napi_value object, const char *name, int64_t number) {
-    napi_value value;
-    return napi_create_int64(env, number, &value) == napi_ok &&
-           napi_set_named_property(env, object, name, value) == napi_ok;
 }
 
 /* peerCredentials(fd) -> {uid, gid, pid} as they were when the peer connected (unix(7), SO_PEERCRED). */
